@@ -1,0 +1,49 @@
+"""The promised surface for plugins: everything a variant or a metric needs, and nothing that may change.
+
+``Clip`` is defined in `harness.clip`; it is re-exported here because every video metric receives one.
+"""
+
+from harness.clip import CUT_PARAMS, Clip
+from harness.errors import CannotStart, HarnessError, ItemError
+from harness.flow import FLOW_PARAMS, FlowFields
+from harness.frechet import frechet_distance, kernel_distance
+from harness.model import Features, Frames, Image, Item, Needs, Protocol, Request, Score, Weight
+from harness.occlusion import landed, warp
+from harness.registry import Extractor, Generator, extractor, metric, variant
+from harness.weights import resolve as resolve_weight
+from harness.weights import safetensors_header
+from harness.weights import shipped as shipped_weight
+from harness.windows_time import window_means, window_ratios
+
+__all__ = [
+    "CUT_PARAMS",
+    "FLOW_PARAMS",
+    "CannotStart",
+    "Clip",
+    "Extractor",
+    "Features",
+    "FlowFields",
+    "Frames",
+    "Generator",
+    "HarnessError",
+    "Image",
+    "Item",
+    "ItemError",
+    "Needs",
+    "Protocol",
+    "Request",
+    "Score",
+    "Weight",
+    "extractor",
+    "frechet_distance",
+    "kernel_distance",
+    "landed",
+    "metric",
+    "resolve_weight",
+    "safetensors_header",
+    "shipped_weight",
+    "variant",
+    "warp",
+    "window_means",
+    "window_ratios",
+]

@@ -1,0 +1,107 @@
+"""The command line: a verb is a module of `harness.commands`, imported when it is used; errors are shown once, here."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+import click
+
+import harness
+from harness.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USAGE, HarnessError, unknown_name
+
+
+@dataclass(frozen=True)
+class Verb:
+    """Where a command lives and what ``--help`` says of it, so that help needs no import."""
+
+    module: str
+    help: str
+    attribute: str = "command"
+
+
+# In the order of work, which is also the order of the help.
+VERBS = {
+    "list": Verb("harness.commands.list", "List variants, metrics, suites or extractors."),
+    "show": Verb("harness.commands.show", "Show one variant, metric or suite in full."),
+    "doctor": Verb("harness.commands.doctor", "Check what this machine has, and what a variant lacks here."),
+    "run": Verb("harness.commands.run", "Make the videos that are missing, measure them, show the table."),
+    "status": Verb("harness.commands.status", "Look at the run that is going, from any terminal."),
+    "export": Verb("harness.commands.export", "Write results as files for git, one per variant."),
+    "validate": Verb("harness.commands.validate", "Check result files before they are published."),
+    "publish": Verb("harness.commands.publish", "Build the static site from result files."),
+    "posttune": Verb("harness.exvideo.posttune_cli", "Post-tune a variant's checkpoint.", "posttune"),
+    "help": Verb("harness.commands.help", "Explain an error code such as E-WEIGHTS."),
+}
+
+
+class Verbs(click.Group):
+    """A group whose commands are imported on use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        verb = VERBS.get(cmd_name)
+        if verb is None:
+            return None
+        command = getattr(importlib.import_module(verb.module), verb.attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            error = unknown_name("command", args[0], VERBS)
+            error.fix = error.fix.replace("harness list commands", "harness --help")
+            raise error
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, verb.help) for name, verb in VERBS.items()])
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(harness.__version__, prog_name="exvideo-bench")
+def app() -> None:
+    """An evaluation harness and leaderboard for post-tuned ExVideo configurations.
+
+    A first run:  harness run --variants all && harness publish
+    """
+
+
+def run_app(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; every error of the user's is printed in its four parts."""
+    try:
+        code = app.main(list(argv) if argv is not None else None, prog_name="harness", standalone_mode=False)
+        sys.stdout.flush()
+    except HarnessError as error:
+        click.echo(str(error), err=True)
+        return error.exit_status
+    except click.ClickException as error:
+        error.show()
+        return EXIT_USAGE
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted, safe to run again", err=True)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone (``| head``): nothing more can be said, and flushing at exit must not complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_DONE
+    except Exception:
+        traceback.print_exc()
+        click.echo("This is a bug in exvideo-bench. Please report it with the text above.", err=True)
+        return EXIT_BUG
+    return code if isinstance(code, int) else EXIT_DONE
+
+
+def main() -> NoReturn:
+    """The console script."""
+    sys.exit(run_app())

@@ -1,0 +1,96 @@
+"""harness list"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.commands.options import JSON, PLUGIN
+
+Records = list[dict[str, Any]]
+
+
+@click.command("list")
+@click.argument("kind", type=click.Choice(["variants", "metrics", "suites", "extractors"]))
+@JSON
+@PLUGIN
+def command(kind: str, as_json: bool, plugins: tuple[Path, ...]) -> None:
+    """List what is installed."""
+    from harness.registry import load_plugins
+    from harness.terminal import emit, print_table
+
+    registry = load_plugins(plugins)
+    listers: dict[str, Callable[[Any], Records]] = {
+        "variants": _variants,
+        "metrics": _metrics,
+        "suites": _suites,
+        "extractors": _extractors,
+    }
+    records = listers[kind](registry)
+    if as_json:
+        for record in records:
+            emit(record)
+    else:
+        print_table(list(records[0]) if records else [], ([str(v) for v in record.values()] for record in records))
+    if kind != "suites":
+        for broken in registry.broken:
+            click.echo(f"broken: {broken.source}: {broken.reason}", err=True)
+
+
+def _variants(registry: Any) -> Records:
+    from harness.machine import look
+    from harness.plan import skip_reason
+    from harness.weights import missing
+
+    machine = look() if any(spec.config.needs().gpu for spec in registry.variants.values()) else None
+    records = []
+    for spec in registry.variants.values():
+        needs = spec.config.needs()
+        lacks = skip_reason(needs, machine, missing(needs.weights), True) if machine or not needs.gpu else ""
+        records.append(
+            {
+                "variant": f"{spec.name}@{spec.revision}",
+                "family": spec.family,
+                "role": spec.role,
+                "here": lacks or "ready",
+                "summary": spec.summary,
+            }
+        )
+    return records
+
+
+def _metrics(registry: Any) -> Records:
+    return [
+        {"metric": m.label, "better": m.better, "unit": m.unit, "of a": m.scope, "summary": m.summary}
+        for m in registry.metrics.values()
+    ]
+
+
+def _suites(registry: Any) -> Records:
+    from harness.suite import load_suite, suite_names
+
+    suites = [load_suite(name).suite for name in suite_names()]
+    return [
+        {
+            "suite": s.label,
+            "items": len(s.items),
+            "seeds": len(s.seeds),
+            "frames": s.protocol.num_frames,
+            "size": f"{s.protocol.width}x{s.protocol.height}",
+            "reference": s.reference_size,
+            "summary": s.summary,
+        }
+        for s in suites
+    ]
+
+
+def _extractors(registry: Any) -> Records:
+    from harness.weights import missing
+
+    return [
+        {"extractor": e.label, "here": "no weights" if missing(e.weights) else "ready", "summary": e.summary}
+        for e in registry.extractors.values()
+    ]

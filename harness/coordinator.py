@@ -1,0 +1,297 @@
+"""The loop of one run: feed the engine, follow what comes back, index it, and know when to stop.
+
+It decides what is tried again and what follows from what; the engine only decides where tasks run, and the database
+sees nothing but batches of envelopes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from harness.engines.base import Engine
+from harness.errors import CannotStart, HarnessError
+from harness.plan import Plan, Row, Unit, aggregate_tasks, reference_tasks, score_task
+from harness.spool import write_envelope
+from harness.status import Status, now, write_status
+from harness.tasks import MAX_ATTEMPTS, AggregateTask, Event, Fault, GenerateTask, ReferenceTask, ScoreTask, Task, again
+
+POLL_SECONDS = 0.2
+INGEST_SECONDS = 2.0
+INGEST_ENVELOPES = 200
+STATUS_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Failed:
+    """One piece of work that was given up."""
+
+    label: str
+    stage: str
+    code: str
+    message: str
+
+
+@dataclass
+class Outcome:
+    """What a run did. ``stopped`` is why it ended early by itself; ``interrupted`` that the user ended it."""
+
+    made: int = 0
+    scored: int = 0
+    failed: list[Failed] = field(default_factory=list)
+    left: int = 0
+    interrupted: bool = False
+    stopped: HarnessError | None = None
+
+
+class Watcher(Protocol):
+    """What a run tells whoever looks on."""
+
+    def note(self, text: str) -> None: ...
+
+    def happened(self, event: Event) -> None: ...
+
+    def failed(self, failed: Failed) -> None: ...
+
+    def progress(self, status: Status) -> None: ...
+
+
+class Coordinator:
+    """Runs one plan on one engine.
+
+    Args:
+        have: digests of (video, frames) by gen_key, for videos that are already there.
+        features: sha256 of feature files by (gen_key, extractor name), for those already there.
+        ingest: index the spool.
+        folder: the run's folder, for ``status.json``.
+        spool: the folder for the coordinator's own envelopes (failures of lost workers).
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        engine: Engine,
+        watcher: Watcher,
+        *,
+        have: Mapping[str, tuple[str, str]],
+        features: Mapping[tuple[str, str], str],
+        ingest: Callable[[], None],
+        folder: Path,
+        spool: Path,
+        run_id: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.plan, self.engine, self.watcher = plan, engine, watcher
+        self.features = dict(features)
+        self.ingest, self.folder, self.spool, self.run_id, self.clock = ingest, folder, spool, run_id, clock
+        self.have = have
+        self.outcome = Outcome()
+        self.interrupts = 0
+        self._units: dict[str, tuple[Row, Unit]] = {u.gen_key: (row, u) for row in plan.rows for u in row.units}
+        self._pending: dict[str, Task] = {}
+        self._sets_done: set[str] = set()
+        self._draining = False
+        self._videos, self._scores = plan.videos_to_do, plan.scores_to_do
+        self._spent: dict[str, list[float]] = defaultdict(list)
+        self._started_at, self._new_envelopes = now(), 0
+        self._last_ingest = self._last_status = clock()
+
+    def interrupt(self) -> None:
+        """Called by a signal: once to finish what is in hand, twice to drop it."""
+        self.interrupts += 1
+
+    def run(self) -> Outcome:
+        """Work until nothing is pending, or the user or a full disk ends it. Always leaves the spool indexed."""
+        try:
+            self._submit_all()
+            while self._pending:
+                if self.interrupts > 1:
+                    self.outcome.left += len(self._pending)
+                    break
+                if self.interrupts and not self._draining:
+                    self.outcome.interrupted = True
+                    self._drain("Stopping: finishing what is in hand (Ctrl-C again to drop it)")
+                for event in self.engine.poll(POLL_SECONDS):
+                    self._handle(event)
+                self._tick()
+        finally:
+            self.engine.close(kill=self.interrupts > 1 or bool(self._pending))
+            self.ingest()
+        return self.outcome
+
+    def status(self, state: str) -> Status:
+        """The counts as they are now."""
+        failed = len(self.outcome.failed)
+        hand = dict(self.engine.in_hand()) if state == "running" else {}
+        made, scored = self.outcome.made, self.outcome.scored
+        eta = self._eta() if state == "running" else None
+        return Status(
+            self.run_id, state, self._started_at, now(), made, self._videos, scored, self._scores, failed, hand, eta
+        )
+
+    def _submit_all(self) -> None:
+        for task in reference_tasks(self.plan):
+            self._submit(task)
+        for row in self.plan.runnable:
+            to_make = {task.gen_key for task in row.make}
+            for unit in row.units:
+                if unit.gen_key not in to_make and unit.gen_key in row.score:
+                    self._score(row, unit, *self.have[unit.gen_key])
+            self._finish_sets(row)
+        for row in self._longest_first():
+            for task in row.make:
+                self._submit(task)
+
+    def _longest_first(self) -> list[Row]:
+        """The order of making: what takes longest first, so that no worker is left with a long tail alone."""
+        return sorted(self.plan.runnable, key=lambda row: -len(row.make) * (row.seconds or 0.0))
+
+    def _submit(self, task: Task) -> None:
+        self._pending[task.id] = task
+        self.engine.submit(task)
+
+    def _score(self, row: Row, unit: Unit, video: str, frames: str) -> None:
+        if task := score_task(row, unit, video, frames):
+            self._submit(task)
+
+    def _finish_sets(self, row: Row) -> None:
+        if row.set_key not in self._sets_done and (tasks := aggregate_tasks(self.plan, row, self.features)):
+            self._sets_done.add(row.set_key)
+            for task in tasks:
+                self._submit(task)
+
+    def _handle(self, event: Event) -> None:
+        self._new_envelopes += event.envelopes
+        self.watcher.happened(event)
+        if event.kind == "started":
+            return
+        task = self._pending.pop(event.task.id)
+        self._spent[_cost_name(task)].append(event.seconds)
+        if event.kind == "finished":
+            self._finished(task, event)
+        else:
+            self._failed(task, event)
+
+    def _finished(self, task: Task, event: Event) -> None:
+        match task:
+            case GenerateTask():
+                self.outcome.made += 1
+                if not self._draining:
+                    row, unit = self._units[task.gen_key]
+                    self._score(row, unit, event.result["video_sha256"], event.result["frames_sha256"])
+            case ScoreTask():
+                self.outcome.scored += event.result["scores"]
+                for extractor, sha256 in event.result["features"].items():
+                    self.features[task.gen_key, extractor] = sha256
+                self._part_failed(task, event.faults)
+                if not self._draining:
+                    self._finish_sets(self._units[task.gen_key][0])
+            case AggregateTask():
+                self.outcome.scored += len(event.result["values"])
+                self._give_up(task, event.faults)
+            case ReferenceTask():
+                pass
+
+    def _part_failed(self, task: ScoreTask, faults: Iterable[Fault]) -> None:
+        """Try the failed metrics and extractors again where that can help, and record the others."""
+        faults = tuple(faults)
+        retry = {f.subject for f in faults if f.retryable} if self._may_retry(task) else set()
+        self._give_up(task, (f for f in faults if f.subject not in retry))
+        if retry:
+            metrics = tuple(m for m in task.metrics if m in retry)
+            extractors = tuple(e for e in task.extractors if e in retry)
+            self._submit(dataclasses.replace(task, metrics=metrics, extractors=extractors, attempt=task.attempt + 1))
+
+    def _failed(self, task: Task, event: Event) -> None:
+        fault = event.faults[0]
+        if event.kind == "lost":
+            self._record_lost(task, fault)
+        if fault.code == "E-DISK" and not self.outcome.stopped:
+            self.outcome.stopped = _disk_full(fault, str(self.folder))
+            self._drain("The disk is full: finishing what is in hand")
+        if fault.retryable and self._may_retry(task):
+            self._submit(again(task))
+            return
+        self._give_up(task, event.faults)
+
+    def _may_retry(self, task: Task) -> bool:
+        return task.attempt < MAX_ATTEMPTS and not self._draining
+
+    def _give_up(self, task: Task, faults: Iterable[Fault]) -> None:
+        for fault in faults:
+            label = f"{task.label} {fault.subject}".strip()
+            failed = Failed(label, fault.stage, fault.code, fault.message)
+            self.outcome.failed.append(failed)
+            self.watcher.failed(failed)
+
+    def _record_lost(self, task: Task, fault: Fault) -> None:
+        """A worker that died could not write its failure envelope."""
+        payload = {
+            "kind": "failure",
+            "run_id": self.run_id,
+            "task_key": task.id,
+            "stage": fault.stage,
+            "attempt": task.attempt,
+            "code": fault.code,
+            "message": fault.message,
+            "traceback": "",
+            "retryable": fault.retryable,
+            "occurred_at": now(),
+        }
+        write_envelope(self.spool, f"failure-{task.attempt}-{task.id}".replace(":", "-"), payload)
+
+    def _drain(self, why: str) -> None:
+        self._draining = True
+        dropped = self.engine.cancel()
+        self.outcome.left += len(dropped)
+        for task in dropped:
+            del self._pending[task.id]
+        self.watcher.note(why)
+
+    def _tick(self) -> None:
+        time_now = self.clock()
+        if time_now - self._last_ingest >= INGEST_SECONDS or self._new_envelopes >= INGEST_ENVELOPES:
+            self.ingest()
+            self._last_ingest, self._new_envelopes = self.clock(), 0
+        if time_now - self._last_status >= STATUS_SECONDS or not self._pending:
+            status = self.status("running")
+            write_status(self.folder, status)
+            self.watcher.progress(status)
+            self._last_status = time_now
+
+    def _eta(self) -> float | None:
+        """Seconds until the queue is empty, from what the same kind of task took so far; None while unknown."""
+        left: dict[str, int] = defaultdict(int)
+        for task in self._pending.values():
+            left[_cost_name(task)] += 1
+        waiting = sum(
+            1 for t in self._pending.values() if isinstance(t, GenerateTask) and self._units[t.gen_key][0].score
+        )
+        left["score"] += waiting
+        if any(count and not self._spent.get(name) for name, count in left.items() if name not in ("reference", "aggregate")):
+            return None
+        work = sum(count * _mean(self._spent[name]) for name, count in left.items() if self._spent.get(name))
+        return work / max(1, len(self.engine.in_hand()))
+
+
+def _cost_name(task: Task) -> str:
+    return f"generate {task.variant}" if isinstance(task, GenerateTask) else task.kind
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _disk_full(fault: Fault, where: str) -> HarnessError:
+    return CannotStart(
+        "E-DISK",
+        "The run stopped because the disk is full. Everything finished is safe.",
+        where=where,
+        why=fault.message,
+        fix="free some space and run the same command again",
+    )

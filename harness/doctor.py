@@ -1,0 +1,111 @@
+"""What this machine has and what a variant lacks here: checks as data, each with its remedy."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import harness
+from harness.errors import HarnessError
+from harness.machine import Machine, free_bytes, look
+from harness.model import Weight
+from harness.registry import Registry, VariantSpec
+from harness.weights import missing, resolve
+
+MIN_FREE_BYTES = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check: ``state`` is ``ok``, ``warning`` or ``missing``; ``remedy`` says what to do about the latter two."""
+
+    name: str
+    state: str
+    detail: str
+    remedy: str = ""
+
+
+def examine(registry: Registry, variant: VariantSpec | None, results: Path) -> list[Finding]:
+    """Check the machine, and one variant's needs or how many of all variants can run."""
+    machine = look()
+    found = [_python(), _codec(), _disk(results), _torch(machine), _gpu(machine, variant)]
+    if variant is None:
+        return [*found, *_plugins(registry), _variants(registry)]
+    return [*found, *_weights(variant.config.needs().weights)]
+
+
+def _python() -> Finding:
+    text = f"python {platform.python_version()}, exvideo-bench {harness.__version__}, {os.cpu_count()} cores"
+    return Finding("python", "ok", text)
+
+
+def _codec() -> Finding:
+    """Write and read a master: the one thing about FFmpeg that matters here."""
+    from harness.video import read_master, write_master
+
+    frames = np.arange(2 * 16 * 16 * 3, dtype=np.uint8).reshape(2, 16, 16, 3)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "check.mkv"
+        try:
+            write_master(path, frames, 10)
+            same = bool((read_master(path) == frames).all())
+        except (HarnessError, OSError, ValueError) as error:
+            return Finding("ffv1", "missing", str(error), "pip install --force-reinstall av")
+    if same:
+        return Finding("ffv1", "ok", "lossless round trip")
+    return Finding("ffv1", "missing", "the round trip changes pixels", "pip install --force-reinstall av")
+
+
+def _disk(results: Path) -> Finding:
+    free = free_bytes(results)
+    state = "ok" if free >= MIN_FREE_BYTES else "warning"
+    return Finding("disk", state, f"{free / 1e9:.1f} GB free for {results}", "free some space, or --results DIR")
+
+
+def _torch(machine: Machine) -> Finding:
+    if machine.torch:
+        return Finding("torch", "ok", machine.torch)
+    return Finding("torch", "missing", "not installed", "pip install torch")
+
+
+def _gpu(machine: Machine, variant: VariantSpec | None) -> Finding:
+    needs = variant.config.needs() if variant else None
+    wanted = "missing" if needs and needs.gpu else "ok"
+    if not machine.gpus:
+        return Finding("CUDA", wanted, "no NVIDIA GPU found; control and mini rows need none", "use a machine with one")
+    names = ", ".join(f"{gpu.name} ({gpu.free_bytes / 1e9:.1f} GB free)" for gpu in machine.gpus)
+    if not machine.cuda:
+        state = "missing" if wanted == "missing" else "warning"
+        return Finding("CUDA", state, f"{names}, but torch {machine.torch} is built without CUDA", "install torch for CUDA")
+    if needs and needs.vram_bytes > max(gpu.free_bytes for gpu in machine.gpus):
+        return Finding("CUDA", "missing", f"{names}; {needs.vram_bytes / 1e9:.1f} GB are needed", "free GPU memory")
+    return Finding("CUDA", "ok", names)
+
+
+def _weights(weights: Iterable[Weight]) -> Iterator[Finding]:
+    for weight in weights:
+        name = f"weights {weight.name}"
+        try:
+            yield Finding(name, "ok", str(resolve(weight)))
+        except HarnessError as error:
+            yield Finding(name, "missing", f"{error.what} {error.why}".strip(), weight.how or error.fix)
+
+
+def _plugins(registry: Registry) -> Iterator[Finding]:
+    for broken in registry.broken:
+        yield Finding(f"plugin {broken.source}", "warning", broken.reason, "mend the file, or remove it")
+
+
+def _variants(registry: Registry) -> Finding:
+    lacking = [s.name for s in registry.variants.values() if missing(s.config.needs().weights)]
+    total = len(registry.variants)
+    detail = f"{total - len(lacking)} of {total} have their weights"
+    if not lacking:
+        return Finding("variants", "ok", detail)
+    return Finding("variants", "warning", f"{detail}; not: {', '.join(lacking)}", f"harness doctor {lacking[0]}")

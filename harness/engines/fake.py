@@ -1,0 +1,59 @@
+"""An engine in this process that can be told what goes wrong: for tests and for trying a plugin under a debugger."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+
+from harness.tasks import Event, Fault, Task
+
+Work = Callable[[Task], Event]
+
+
+class FakeEngine:
+    """Does one task per poll with ``work``, except where the script says otherwise.
+
+    Args:
+        work: does a task, such as ``Worker(bench).handle``.
+        script: task id -> outcomes of its successive attempts: ``lost``, ``retryable``, ``fatal`` or ``work``;
+            after the last one, ``work``.
+    """
+
+    def __init__(self, work: Work, script: Mapping[str, Sequence[str]] | None = None) -> None:
+        self.work = work
+        self.script = {key: deque(outcomes) for key, outcomes in (script or {}).items()}
+        self.queue: deque[Task] = deque()
+        self.done: list[Task] = []
+        self.closed = False
+
+    def submit(self, task: Task) -> None:
+        self.queue.append(task)
+
+    def poll(self, timeout: float) -> list[Event]:
+        if not self.queue:
+            return []
+        task = self.queue.popleft()
+        self.done.append(task)
+        outcomes = self.script.get(task.id)
+        outcome = outcomes.popleft() if outcomes else "work"
+        end = self.work(task) if outcome == "work" else _scripted(task, outcome)
+        return [Event("started", task, "fake"), end]
+
+    def cancel(self) -> list[Task]:
+        dropped = list(self.queue)
+        self.queue.clear()
+        return dropped
+
+    def in_hand(self) -> Mapping[str, str]:
+        return {"fake": ""}
+
+    def close(self, *, kill: bool = False) -> None:
+        self.closed = True
+
+
+def _scripted(task: Task, outcome: str) -> Event:
+    stage = "generate" if task.kind == "generate" else "score"
+    if outcome == "lost":
+        return Event("lost", task, "fake", faults=(Fault(stage, "E-WORKER", "the worker was lost", retryable=True),))
+    retryable = {"retryable": True, "fatal": False}[outcome]
+    return Event("failed", task, "fake", faults=(Fault(stage, "E-SCRIPTED", f"a {outcome} fault", retryable),))

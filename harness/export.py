@@ -1,0 +1,193 @@
+"""From the index to a published result file (`harness.submission` has the format)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from harness.errors import Refused
+from harness.keys import GenKey, MetricKey
+from harness.model import Item, Suite, generation_key, set_key
+from harness.queries import Generation, Queries, RunRecord, SetScore, StoredScore
+from harness.registry import MetricSpec, VariantSpec
+from harness.spool import write_atomic
+from harness.submission import SCHEMA, parse, relative_path
+
+
+def export(
+    store: Queries,
+    suite: Suite,
+    variant: VariantSpec,
+    metrics: Mapping[MetricKey, MetricSpec],
+    *,
+    reference_key: str = "",
+    trainable_parameters: int | None = None,
+    training: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The result of one variant on one suite, as far as it has been computed, ready for `write_result`.
+
+    Set metrics are those of the longest prefix of the suite for which they exist. Videos whose files have been
+    deleted are part of the result: their digests and scores are on record.
+
+    Args:
+        metrics: the columns to export, by their key.
+        reference_key: of the suite's reference set, as in `harness.model.set_key`.
+        trainable_parameters: how many parameters the checkpoint's training could change.
+        training: how the checkpoint was made, ready for JSON.
+
+    Raises:
+        Refused: E-RESULT, there is no video of this variant.
+    """
+    wanted = {
+        generation_key(variant.key, i.key, s, suite.protocol.key): (i, s) for i in suite.items for s in suite.seeds
+    }
+    made = {generation.gen_key: generation for generation in store.generations(wanted)}
+    if not made:
+        raise Refused(
+            "E-RESULT",
+            f"There are no results of {variant.name}@{variant.revision} on {suite.label}.",
+            where=str(store.results),
+            fix=f"harness run --suite {suite.label} --variants {variant.name}",
+        )
+    ordered = sorted(metrics.items(), key=lambda pair: (pair[1].scope != "video", pair[1].name, pair[1].version))
+    scores = _by_video(store.scores(made, metrics))
+    sets = _set_keys(suite, list(wanted), reference_key)
+    run = _last_run(store, made.values())
+    environment = store.environment(max(made.values(), key=lambda g: (g.run_id, g.gen_key)).env_key)
+    return {
+        "schema": SCHEMA,
+        "suite": _suite(suite),
+        "variant": _variant(variant, trainable_parameters, training),
+        "metrics": [_metric(spec, key) for key, spec in ordered],
+        "run": run,
+        "environment": environment,
+        "failures": store.failure_counts([*wanted, *sets]),
+        "set_scores": [_set_score(score) for score in _longest(store.set_scores(sets), ordered)],
+        "rows": [
+            _row(item, seed, made[key], scores.get(key, []))
+            for key, (item, seed) in sorted(wanted.items(), key=lambda pair: (pair[1][0].slug, pair[1][1]))
+            if key in made
+        ],
+    }
+
+
+def dump(result: Mapping[str, Any]) -> bytes:
+    """The bytes of a result file: one row a line, so that a change of one video is a change of one line."""
+    parts = []
+    for name, value in result.items():
+        if name in ("rows", "set_scores", "metrics"):
+            lines = ",\n".join(_line(row) for row in value)
+            parts.append(f"{json.dumps(name)}: [\n{lines}\n]" if value else f"{json.dumps(name)}: []")
+        elif name == "suite":
+            parts.append(_suite_text(value))
+        else:
+            parts.append(f"{json.dumps(name)}: {_line(value)}")
+    return ("{\n" + ",\n".join(parts) + "\n}\n").encode()
+
+
+def write_result(published: Path, result: Mapping[str, Any]) -> Path:
+    """Write a result below ``published`` under the name that belongs to it, atomically; returns its path.
+
+    Raises:
+        JsonError: the result does not fit its own schema, such as a variant whose weights have no digest.
+    """
+    data = dump(result)
+    parse(data)
+    suite, variant = result["suite"], result["variant"]
+    path = published / relative_path(suite["name"], suite["version"], variant["name"], variant["revision"])
+    write_atomic(path, data)
+    return path
+
+
+def _suite(suite: Suite) -> dict[str, Any]:
+    manifest = suite.manifest()
+    return {
+        "name": suite.name,
+        "version": suite.version,
+        "key": suite.key,
+        "summary": suite.summary,
+        **{name: manifest[name] for name in ("protocol", "seeds", "reference_size", "items")},
+    }
+
+
+def _variant(spec: VariantSpec, trainable: int | None, training: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "revision": spec.revision,
+        "family": spec.family,
+        "role": spec.role,
+        "summary": spec.summary,
+        "params": spec.params,
+        "weights": {weight.name: weight.sha256 for weight in spec.config.needs().weights},
+        "key": spec.key,
+        "trainable_parameters": trainable,
+        "training": None if training is None else dict(training),
+    }
+
+
+def _metric(spec: MetricSpec, key: MetricKey) -> dict[str, Any]:
+    names = ("name", "version", "better", "unit", "summary", "scope", "beside")
+    return {**{name: getattr(spec, name) for name in names}, "key": key}
+
+
+def _last_run(store: Queries, made: Sequence[Generation] | Any) -> dict[str, Any]:
+    contributed = {generation.run_id for generation in made}
+    runs: list[RunRecord] = [run for run in store.runs() if run.run_id in contributed]
+    if not runs:
+        raise Refused(
+            "E-RESULT",
+            "The run that made these videos is not on record.",
+            where=str(store.results / "runs"),
+            why="its run.json is missing, so nothing would say how the videos were made",
+            fix="restore results/runs, or make the videos again in another folder: --results DIR",
+        )
+    run = runs[-1]
+    names = ("started_at", "finished_at", "argv", "harness_version", "git_commit", "git_dirty")
+    return {"id": run.run_id, **{name: getattr(run, name) for name in names}}
+
+
+def _set_keys(suite: Suite, generations: Sequence[GenKey], reference_key: str) -> dict[str, int]:
+    """The set key of every prefix of the suite, with its number of items."""
+    per_item = len(suite.seeds)
+    return {set_key(generations[: count * per_item], reference_key): count for count in range(2, len(suite.items) + 1)}
+
+
+def _longest(scores: Sequence[SetScore], metrics: Sequence[tuple[MetricKey, MetricSpec]]) -> list[SetScore]:
+    best = [max((s for s in scores if s.metric_key == key), key=lambda s: s.n, default=None) for key, _ in metrics]
+    return [score for score in best if score is not None]
+
+
+def _set_score(score: SetScore) -> dict[str, Any]:
+    names = ("metric", "value", "n", "stderr", "ci_low", "ci_high", "detail")
+    return {name: getattr(score, name) for name in names}
+
+
+def _by_video(scores: Sequence[StoredScore]) -> dict[str, list[StoredScore]]:
+    grouped: dict[str, list[StoredScore]] = {}
+    for score in scores:
+        grouped.setdefault(score.gen_key, []).append(score)
+    return grouped
+
+
+def _row(item: Item, seed: int, made: Generation, scores: Sequence[StoredScore]) -> dict[str, Any]:
+    return {
+        "item": item.slug,
+        "seed": seed,
+        "video": made.video_sha256,
+        "frames": made.frames_sha256,
+        "seconds": made.seconds,
+        "scores": {s.metric: asdict(s.score) for s in sorted(scores, key=lambda s: s.metric)},
+    }
+
+
+def _suite_text(suite: Mapping[str, Any]) -> str:
+    head = ", ".join(f"{json.dumps(name)}: {_line(value)}" for name, value in suite.items() if name != "items")
+    items = ",\n".join(_line(item) for item in suite["items"])
+    return f'"suite": {{{head}, "items": [\n{items}\n]}}'
+
+
+def _line(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

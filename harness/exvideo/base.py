@@ -1,0 +1,177 @@
+"""A base model: Stable Video Diffusion in diffusers' folder format, of any size."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import (
+    AutoencoderKLTemporalDecoder,
+    AutoencoderTiny,
+    EulerDiscreteScheduler,
+    UNetSpatioTemporalConditionModel,
+)
+from torch import Tensor
+from transformers import CLIPVisionModelWithProjection
+
+from harness.errors import CannotStart
+from harness.exvideo.image import clip_pixels
+from harness.keys import digest, sha256_file
+
+PARTS = ("unet", "vae", "image_encoder", "scheduler")
+VAES = {"AutoencoderKLTemporalDecoder": AutoencoderKLTemporalDecoder, "AutoencoderTiny": AutoencoderTiny}
+
+
+class Vae:
+    """One face for SVD's autoencoder and for `AutoencoderTiny`. Latents are unscaled on both sides."""
+
+    def __init__(self, model: AutoencoderKLTemporalDecoder | AutoencoderTiny) -> None:
+        self.model = model
+        self.factor: float = model.config.scaling_factor
+        self.is_tiny = isinstance(model, AutoencoderTiny)
+        blocks = model.config.encoder_block_out_channels if self.is_tiny else model.config.block_out_channels
+        self.stride: int = 2 ** (len(blocks) - 1)
+        self.channels: int = model.config.latent_channels
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        """The mode of the latents [N, C, H / stride, W / stride] of [-1, 1] images [N, 3, H, W]; float32.
+
+        A half-precision SVD autoencoder overflows while encoding, so it is lifted to float32 for the call, as its
+        configuration asks.
+        """
+        lift = self.model.dtype == torch.float16 and bool(self.model.config.force_upcast)
+        if lift:
+            self.model.to(torch.float32)
+        try:
+            encoded = self.model.encode(pixels.to(device=self.model.device, dtype=self.model.dtype))
+            latents: Tensor = encoded.latents if self.is_tiny else encoded.latent_dist.mode()
+        finally:
+            if lift:
+                self.model.to(torch.float16)
+        return latents.float()
+
+    def decode(self, latents: Tensor, chunk: int) -> Tensor:
+        """[-1, 1] images [T, 3, H, W], float32, of the frames of one clip [T, C, h, w], ``chunk`` frames at a time."""
+        pieces = []
+        for piece in torch.split(latents.to(self.model.dtype), chunk):
+            extra = {} if self.is_tiny else {"num_frames": len(piece)}
+            pieces.append(self.model.decode(piece, **extra).sample.float())
+        return torch.cat(pieces)
+
+
+@dataclass(frozen=True)
+class Components:
+    """A loaded base. The UNet may be extended in place."""
+
+    unet: UNetSpatioTemporalConditionModel
+    vae: Vae
+    image_encoder: CLIPVisionModelWithProjection
+    scheduler: EulerDiscreteScheduler
+    device: torch.device
+
+    @property
+    def native_frames(self) -> int:
+        """The clip length that the base was trained on."""
+        return int(self.unet.config.num_frames)
+
+    def embed(self, pixels: Tensor) -> Tensor:
+        """Image embeddings [N, D], float32, of clean [-1, 1] images [N, 3, H, W]."""
+        size = self.image_encoder.config.image_size
+        prepared = clip_pixels(pixels.to(self.device), size).to(self.image_encoder.dtype)
+        embedding: Tensor = self.image_encoder(prepared).image_embeds
+        return embedding.float()
+
+    def latent_shape(self, num_frames: int, height: int, width: int) -> tuple[int, int, int, int]:
+        """Shape of the noise that a clip starts from: [T, C, h, w]."""
+        return num_frames, self.vae.channels, height // self.vae.stride, width // self.vae.stride
+
+
+def load_base(source: str | Path, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32) -> Components:
+    """Load a base from a folder in diffusers' format, or by its Hub id.
+
+    Everything is frozen and in evaluation mode.
+
+    Raises:
+        CannotStart: E-WEIGHTS, the folder or a part of it is missing or unreadable.
+    """
+    folder, device = locate_base(source), torch.device(device)
+    name = json.loads((folder / "vae" / "config.json").read_text()).get("_class_name")
+    if name not in VAES:
+        raise _missing(source, f"vae/config.json names the class {name}", f"one of {', '.join(VAES)}")
+    try:
+        unet = _load(UNetSpatioTemporalConditionModel, folder / "unet", torch_dtype=dtype)
+        vae = _load(VAES[name], folder / "vae", torch_dtype=dtype)
+        tower = _load(CLIPVisionModelWithProjection, folder / "image_encoder", dtype=dtype)
+        scheduler = EulerDiscreteScheduler.from_pretrained(folder / "scheduler")
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise _missing(source, str(error).splitlines()[0], "the folder as diffusers saves it, complete") from error
+    for model in (unet, vae, tower):
+        model.requires_grad_(False).eval().to(device)
+    return Components(unet, Vae(vae), tower, scheduler, device)
+
+
+def locate_base(source: str | Path) -> Path:
+    """The local folder of a base; a Hub id is downloaded unless it is already in the Hub's cache.
+
+    Raises:
+        CannotStart: E-WEIGHTS, there is no such folder and the Hub does not give one.
+    """
+    folder = Path(source)
+    if not folder.is_dir():
+        folder = _from_hub(str(source))
+    for part in PARTS:
+        if not any((folder / part).glob("*config.json")):
+            raise _missing(source, f"{part}/ is missing or has no configuration", "the folder as diffusers saves it")
+    return folder
+
+
+def base_digest(source: str | Path) -> str:
+    """Identity of a base: a digest over the configurations and weight files that are used. Reads them all.
+
+    Raises:
+        CannotStart: E-WEIGHTS, see `locate_base`.
+    """
+    folder = locate_base(source)
+    files = {path.relative_to(folder).as_posix(): sha256_file(path) for path in sorted(_used_files(folder))}
+    return digest("base/1", files)
+
+
+def _used_files(folder: Path) -> Iterator[Path]:
+    for part in PARTS:
+        half = list((folder / part).glob("*.fp16.safetensors"))
+        yield from half or (folder / part).glob("*.safetensors")
+        yield from (folder / part).glob("*config.json")
+
+
+def _load(kind: Any, folder: Path, **options: Any) -> Any:
+    """``from_pretrained`` without its progress bars; half-precision files are taken where there are any."""
+    from transformers.utils import logging
+
+    bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    variant = "fp16" if any(folder.glob("*.fp16.safetensors")) else None
+    try:
+        return kind.from_pretrained(folder, variant=variant, use_safetensors=True, **options)
+    finally:
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _from_hub(source: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    wanted = [f"{part}/*config.json" for part in PARTS] + [f"{part}/*.fp16.safetensors" for part in PARTS]
+    try:
+        return Path(snapshot_download(source, allow_patterns=wanted))
+    except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        how = f"a folder in diffusers' format, or: hf download {source}"
+        raise _missing(source, str(error).splitlines()[0], how) from error
+
+
+def _missing(source: str | Path, why: str, fix: str) -> CannotStart:
+    return CannotStart("E-WEIGHTS", f"The base '{source}' cannot be loaded.", why=why, fix=fix)

@@ -1,0 +1,188 @@
+"""Extension checkpoints: the tuned tensors of a UNet and nothing else, with their history in the file's header.
+
+The format is safetensors. Tensors are named as in the extended diffusers UNet. The header's metadata has one entry,
+``exvideo``: JSON with ``format``, ``config`` (the `ExtensionConfig`), ``base`` (digest of the base it was tuned on) and
+``training`` (how). One entry, because safetensors writes several in random order and equal files should be equal bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import UNetSpatioTemporalConditionModel
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from harness.errors import CannotStart, UsageError
+from harness.exvideo.extension import ExtensionConfig, extend
+from harness.exvideo.freezing import trainable_names
+from harness.keys import canonical_json
+
+FORMAT = "exvideo-extension/1"
+ENTRY = "exvideo"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a checkpoint says about itself. ``base`` is `harness.exvideo.base.base_digest`, or empty if unknown."""
+
+    config: ExtensionConfig
+    base: str
+    training: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A read checkpoint: tensors on the CPU by diffusers name, in the file's dtype."""
+
+    header: Header
+    tensors: Mapping[str, Tensor]
+    source: str
+
+
+def save_checkpoint(
+    path: Path, tensors: Mapping[str, Tensor], header: Header, dtype: torch.dtype = torch.float16
+) -> None:
+    """Write a checkpoint atomically.
+
+    Raises:
+        ValueError: a value that is not finite in ``dtype``, so that the file would be useless.
+    """
+    stored = {name: tensor.detach().to(device="cpu", dtype=dtype).contiguous() for name, tensor in tensors.items()}
+    broken = [name for name, tensor in stored.items() if not bool(torch.isfinite(tensor).all())]
+    if broken:
+        raise ValueError(f"not finite in {dtype}: {', '.join(broken[:3])} ({len(broken)} tensors)")
+    record = {
+        "format": FORMAT,
+        "config": dataclasses.asdict(header.config),
+        "base": header.base,
+        "training": dict(header.training),
+    }
+    save_atomically(path, stored, {ENTRY: canonical_json(record)})
+
+
+def read_header(path: Path) -> Header:
+    """The header alone, without reading any tensor.
+
+    Raises:
+        CannotStart: E-CHECKPOINT, no such file, or not a checkpoint of this format.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            return _parse(path, file.metadata() or {})
+    except (OSError, SafetensorError) as error:
+        raise _bad(path, "it cannot be read", str(error)) from error
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint whole.
+
+    Raises:
+        CannotStart: E-CHECKPOINT, see `read_header`.
+    """
+    header = read_header(path)
+    with safe_open(path, "pt") as file:
+        return Checkpoint(header, {name: file.get_tensor(name) for name in file.keys()}, str(path))  # noqa: SIM118
+
+
+def apply_checkpoint(
+    unet: UNetSpatioTemporalConditionModel, checkpoint: Checkpoint, *, base: str = ""
+) -> UNetSpatioTemporalConditionModel:
+    """Extend a freshly loaded UNet as the checkpoint says and load its tensors, in place; returns the same object.
+
+    The new parameters of the extension have to be there, and temporal weights of the base may be; a checkpoint of
+    either training policy therefore fits.
+
+    Args:
+        unet: a UNet without extension.
+        checkpoint: what to put in.
+        base: digest of the base that ``unet`` came from; compared with the checkpoint's where both are known.
+
+    Raises:
+        CannotStart: E-CHECKPOINT, another base, or keys that are unknown, missing or of another shape.
+        UsageError: E-EXTENSION, see `extend`.
+    """
+    header = checkpoint.header
+    if base and header.base and base != header.base:
+        why = f"it was tuned on the base {header.base}, this is {base}"
+        raise _bad(checkpoint.source, "it belongs to another base", why, "the base it was made with, or post-tune anew")
+    extend(unet, header.config)
+    parameters = dict(unet.named_parameters())
+    required, allowed = (set(trainable_names(unet, policy)) for policy in ("new_only", "temporal"))
+    _refuse_misfits(checkpoint, {name: parameters[name] for name in allowed}, required)
+    with torch.no_grad():
+        for name, tensor in checkpoint.tensors.items():
+            parameters[name].copy_(tensor)
+    return unet
+
+
+def load_checkpoint(
+    unet: UNetSpatioTemporalConditionModel, path: Path, *, base: str = ""
+) -> UNetSpatioTemporalConditionModel:
+    """`read_checkpoint`, then `apply_checkpoint`."""
+    return apply_checkpoint(unet, read_checkpoint(path), base=base)
+
+
+def save_atomically(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """A safetensors file that is either the old one or the new one, never half of it.
+
+    Raises:
+        UsageError: E-OUTPUT, the folder cannot be written to.
+    """
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(dict(tensors), temporary, metadata=dict(metadata))
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except (OSError, SafetensorError) as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise UsageError("E-OUTPUT", f"{path} cannot be written.", why=str(error), fix="a writable path") from error
+
+
+def _parse(path: Path, metadata: Mapping[str, str]) -> Header:
+    try:
+        record = json.loads(metadata.get(ENTRY, "{}"))
+        found = record.get("format")
+        if found != FORMAT:
+            raise _bad(path, "it is of another format", f"the header says {found}, expected {FORMAT}")
+        return Header(ExtensionConfig(**record["config"]), record["base"], record["training"])
+    except (AttributeError, KeyError, TypeError, ValueError, UsageError) as error:
+        raise _bad(path, "its header is damaged", f"{type(error).__name__}: {error}") from error
+
+
+def _refuse_misfits(checkpoint: Checkpoint, allowed: Mapping[str, Tensor], required: set[str]) -> None:
+    tensors = checkpoint.tensors
+    problems = {
+        "unknown": sorted(set(tensors) - set(allowed)),
+        "missing": sorted(required - set(tensors)),
+        "misshapen": [
+            f"{name} {tuple(tensors[name].shape)}, expected {tuple(allowed[name].shape)}"
+            for name in sorted(set(tensors) & set(allowed))
+            if tensors[name].shape != allowed[name].shape
+        ],
+    }
+    lines = [f"{kind}: {_shortened(names)}" for kind, names in problems.items() if names]
+    if lines:
+        raise _bad(checkpoint.source, "it does not fit this base", "\n".join(lines))
+
+
+def _shortened(names: list[str], limit: int = 4) -> str:
+    rest = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + rest
+
+
+def _bad(source: Path | str, what: str, why: str, fix: str = "") -> CannotStart:
+    fix = fix or "a checkpoint that harness posttune made for this base"
+    return CannotStart("E-CHECKPOINT", f"The checkpoint cannot be used: {what}.", where=str(source), why=why, fix=fix)

@@ -1,0 +1,187 @@
+"""Figures as geometry: where marks, ticks and labels lie inside an inline SVG. Templates draw them; no markup here.
+
+Coordinates are SVG user units, x to the right, y down. Every number a figure shows also stands as text on its page.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from harness.site_text import number
+
+WHISKER_WIDTH, WHISKER_HEIGHT, PAD = 96.0, 10.0, 4.0
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A linear or logarithmic map from [low, high] to [start, end]."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    log: bool = False
+
+    def __call__(self, value: float) -> float:
+        """The position of ``value``, to a hundredth of a unit."""
+        low, high, at = [math.log(v) if self.log else v for v in (self.low, self.high, value)]
+        share = 0.5 if high == low else (at - low) / (high - low)
+        return round(self.start + share * (self.end - self.start), 2)
+
+    def clamp(self, value: float) -> float:
+        """``value``, or the end of the scale that it lies beyond."""
+        return min(max(value, self.low), self.high)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """An estimate with its interval on a horizontal scale.
+
+    ``low`` and ``high`` are None without an interval. ``off`` is ``left`` or ``right`` when the estimate itself lies
+    beyond the scale, which is drawn as an arrow at the edge.
+    """
+
+    middle: float
+    low: float | None
+    high: float | None
+    off: str = ""
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A labelled place on an axis."""
+
+    position: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Point:
+    """A labelled point of a scatter plot; the label's baseline is at ``label_y``."""
+
+    x: float
+    y: float
+    low: float | None
+    high: float | None
+    label: str
+    label_y: float
+    role: str
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """A scatter plot: its frame, its points with their labels, its ticks."""
+
+    width: float
+    height: float
+    left: float
+    right: float
+    top: float
+    bottom: float
+    points: tuple[Point, ...]
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+
+
+Estimate = tuple[float, float | None, float | None]  # value, low, high
+
+
+def span(estimates: Sequence[Estimate]) -> tuple[float, float] | None:
+    """The range that shows every estimate with its interval; None when there is nothing to show."""
+    numbers = [v for estimate in estimates for v in estimate if v is not None]
+    return (min(numbers), max(numbers)) if numbers else None
+
+
+def whisker_scale(limits: tuple[float, float], width: float = WHISKER_WIDTH) -> Scale:
+    """The scale that all whiskers of one column share."""
+    return Scale(limits[0], limits[1], PAD, width - PAD)
+
+
+def mark(estimate: Estimate, scale: Scale) -> Mark:
+    """Place an estimate on a scale; what lies beyond it is clipped at the edge."""
+    value, low, high = estimate
+    off = "left" if value < scale.low else "right" if value > scale.high else ""
+    ends = [None if v is None else scale(scale.clamp(v)) for v in (low, high)]
+    return Mark(scale(scale.clamp(value)), ends[0], ends[1], off)
+
+
+def ticks(scale: Scale, count: int = 5) -> tuple[Tick, ...]:
+    """Round numbers inside the scale, about ``count`` of them."""
+    values = _log_ticks(scale.low, scale.high) if scale.log else _linear_ticks(scale.low, scale.high, count)
+    step = min((b - a for a, b in pairwise(values)), default=0.0)
+    return tuple(Tick(scale(v), _tick_text(v, step, scale.log)) for v in values)
+
+
+def scatter(points: Sequence[tuple[str, str, float, Estimate]], width: float = 640, height: float = 320) -> Scatter:
+    """A scatter plot with logarithmic x: ``points`` are (label, role, x > 0, estimate of y).
+
+    Raises:
+        ValueError: no points, or an x that is not positive.
+    """
+    if not points or min(x for _, _, x, _ in points) <= 0:
+        raise ValueError("a scatter plot needs points, and a logarithmic axis needs positive x")
+    left, right, top, bottom = 64.0, width - 150, 12.0, height - 34
+    xs = [x for _, _, x, _ in points]
+    x_scale = Scale(min(xs) / 1.3, max(xs) * 1.3, left, right, log=True)
+    ys = [v for *_, estimate in points for v in estimate if v is not None]
+    limits = min(ys), max(ys)
+    margin = (limits[1] - limits[0]) * 0.06 or abs(limits[0]) * 0.1 or 1.0
+    y_scale = Scale(limits[0] - margin, limits[1] + margin, bottom, top)
+    drawn = [_point(label, role, x_scale(x), estimate, y_scale) for label, role, x, estimate in points]
+    return Scatter(width, height, left, right, top, bottom, _spread(drawn, top, bottom), ticks(x_scale), ticks(y_scale))
+
+
+def line(
+    values: Sequence[float | None], width: float = WHISKER_WIDTH, height: float = 28
+) -> tuple[tuple[float, float], ...]:
+    """Vertices of a small line over equally spaced values; gaps are left out."""
+    known = [v for v in values if v is not None]
+    if not known:
+        return ()
+    x = Scale(0, max(len(values) - 1, 1), PAD, width - PAD)
+    y = Scale(min(known), max(known), height - PAD, PAD)
+    return tuple((x(i), y(v)) for i, v in enumerate(values) if v is not None)
+
+
+def _point(label: str, role: str, x: float, estimate: Estimate, scale: Scale) -> Point:
+    value, low, high = estimate
+    y = scale(value)
+    ends = [None if v is None else scale(v) for v in (low, high)]
+    return Point(x, y, ends[0], ends[1], label, y + 4, role)
+
+
+def _spread(points: Sequence[Point], top: float, bottom: float, gap: float = 13) -> tuple[Point, ...]:
+    """Move labels down until none lies on another, then up again if the last left the plot."""
+    moved: list[Point] = []
+    for point in sorted(points, key=lambda p: (p.label_y, p.label)):
+        floor = moved[-1].label_y + gap if moved else top
+        moved.append(replace(point, label_y=round(max(point.label_y, floor), 2)))
+    ceiling = bottom
+    for index in range(len(moved) - 1, -1, -1):
+        moved[index] = replace(moved[index], label_y=round(min(moved[index].label_y, ceiling), 2))
+        ceiling = moved[index].label_y - gap
+    return tuple(moved)
+
+
+def _linear_ticks(low: float, high: float, count: int) -> list[float]:
+    if high <= low:
+        return [low]
+    raw = (high - low) / count
+    magnitude = 10.0 ** math.floor(math.log10(raw))
+    step = next(m * magnitude for m in (1, 2, 5, 10) if m * magnitude >= raw)
+    return [i * step for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    values = [m * 10.0**d for d in decades for m in (1, 2, 5) if low <= m * 10.0**d <= high]
+    return values or [math.sqrt(low * high)]
+
+
+def _tick_text(value: float, step: float, log: bool) -> str:
+    if value == 0:
+        return "0"
+    return f"{value:g}" if log else number(value, step * 9.99 if step else None)

@@ -1,0 +1,163 @@
+"""Reading foreign JSON: typed access where every complaint names its place as a JSON pointer (RFC 6901)."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+MAX_TEXT = 2000
+# Bidirectional controls can make text read as something else than it is.
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+class JsonError(ValueError):
+    """Something in a JSON document is not what it must be. ``pointer`` is empty for the document itself."""
+
+    def __init__(self, pointer: str, message: str) -> None:
+        super().__init__(f"{pointer or '/'} {message}")
+        self.pointer, self.message = pointer, message
+
+
+def load(data: bytes) -> Node:
+    """Parse a document strictly: UTF-8, no NaN, no infinity, no name twice in one object.
+
+    Raises:
+        JsonError: it is no such document.
+    """
+    try:
+        return Node(json.loads(data.decode("utf-8"), parse_constant=_constant, object_pairs_hook=_unique))
+    except UnicodeDecodeError as error:
+        raise JsonError("", f"is not UTF-8 at byte {error.start}") from error
+    except json.JSONDecodeError as error:
+        raise JsonError("", f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
+    except RecursionError as error:
+        raise JsonError("", "is nested too deeply") from error
+
+
+@dataclass(frozen=True)
+class Node:
+    """One value of a document with its place in it. Every accessor raises `JsonError`."""
+
+    value: Any
+    pointer: str = ""
+
+    def wrong(self, message: str) -> JsonError:
+        """The error for this place."""
+        return JsonError(self.pointer, message)
+
+    def at(self, name: str) -> Node:
+        """A member that must be there."""
+        if name not in self.mapping():
+            raise self.wrong(f"has no '{name}'")
+        return Node(self.value[name], _join(self.pointer, name))
+
+    def items(self) -> Iterator[Node]:
+        """The elements of a list."""
+        if not isinstance(self.value, list):
+            raise self.wrong(f"must be a list, not {_kind(self.value)}")
+        return (Node(value, _join(self.pointer, index)) for index, value in enumerate(self.value))
+
+    def members(self) -> Iterator[tuple[str, Node]]:
+        """The members of an object, in the order of the document."""
+        return ((name, Node(value, _join(self.pointer, name))) for name, value in self.mapping().items())
+
+    def mapping(self) -> Mapping[str, Any]:
+        """An object."""
+        if not isinstance(self.value, dict):
+            raise self.wrong(f"must be an object, not {_kind(self.value)}")
+        return self.value
+
+    def only(self, names: Iterable[str]) -> Node:
+        """The same object, which must have no member but these."""
+        for name in self.mapping().keys() - set(names):
+            raise JsonError(_join(self.pointer, name), "is not part of the schema")
+        return self
+
+    def text(self, pattern: str = "", limit: int = MAX_TEXT) -> str:
+        """Text without control characters and bidirectional controls, matching a pattern if there is one."""
+        if not isinstance(self.value, str):
+            raise self.wrong(f"must be text, not {_kind(self.value)}")
+        if len(self.value) > limit:
+            raise self.wrong(f"is longer than {limit} characters")
+        for character in self.value:
+            if unicodedata.category(character) in ("Cc", "Cs") or character in _BIDI:
+                raise self.wrong(f"holds the control character U+{ord(character):04X}")
+        if pattern and not re.fullmatch(pattern, self.value):
+            raise self.wrong(f"is {self.value!r}, which does not match {pattern}")
+        return self.value
+
+    def choice(self, allowed: Iterable[str]) -> str:
+        """One of some words."""
+        if self.value not in (words := list(allowed)):
+            raise self.wrong(f"must be one of {', '.join(words)}, not {self.value!r}")
+        return str(self.value)
+
+    def integer(self, low: int = 0, high: int = 2**63 - 1) -> int:
+        """A whole number within bounds."""
+        if not isinstance(self.value, int) or isinstance(self.value, bool):
+            raise self.wrong(f"must be a whole number, not {_kind(self.value)}")
+        if not low <= self.value <= high:
+            raise self.wrong(f"must be from {low} to {high}, not {self.value}")
+        return self.value
+
+    def number(self) -> float:
+        """A finite number."""
+        if not isinstance(self.value, int | float) or isinstance(self.value, bool):
+            raise self.wrong(f"must be a number, not {_kind(self.value)}")
+        if isinstance(self.value, float) and not math.isfinite(self.value):
+            raise self.wrong("must be finite")
+        try:
+            return float(self.value)
+        except OverflowError:
+            raise self.wrong("is too large") from None
+
+    def maybe_number(self) -> float | None:
+        """A finite number or null."""
+        return None if self.value is None else self.number()
+
+    def boolean(self) -> bool:
+        """True or false."""
+        if not isinstance(self.value, bool):
+            raise self.wrong(f"must be true or false, not {_kind(self.value)}")
+        return self.value
+
+    def tree(self) -> Any:
+        """Any value, checked to the leaves: hygienic text, finite numbers."""
+        if isinstance(self.value, dict):
+            for name, _ in self.members():
+                Node(name, _join(self.pointer, name)).text()
+            return {name: node.tree() for name, node in self.members()}
+        if isinstance(self.value, list):
+            return [node.tree() for node in self.items()]
+        if isinstance(self.value, str):
+            return self.text()
+        if isinstance(self.value, float):
+            return self.number()
+        return self.value
+
+
+def _join(pointer: str, name: object) -> str:
+    return f"{pointer}/{str(name).replace('~', '~0').replace('/', '~1')}"
+
+
+def _kind(value: object) -> str:
+    names = {"str": "text", "dict": "an object", "list": "a list", "NoneType": "null", "bool": str(value).lower()}
+    return names.get(type(value).__name__, "a number")
+
+
+def _constant(name: str) -> float:
+    raise JsonError("", f"holds {name}: numbers must be finite")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise JsonError("", f"holds the name {twice!r} twice in one object")
+    return value

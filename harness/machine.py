@@ -1,0 +1,83 @@
+"""What this machine has to run videos on, found out without importing torch."""
+
+from __future__ import annotations
+
+import csv
+import importlib.metadata
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One NVIDIA GPU. ``index`` counts as CUDA does inside this process, after CUDA_VISIBLE_DEVICES."""
+
+    index: int
+    name: str
+    total_bytes: int
+    free_bytes: int
+
+
+@dataclass(frozen=True)
+class Machine:
+    """``cuda`` is true when the installed torch is built for CUDA; ``torch`` is its version, empty when absent."""
+
+    gpus: tuple[Gpu, ...]
+    torch: str
+    cuda: bool
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Torch device names for generating workers."""
+        return tuple(f"cuda:{gpu.index}" for gpu in self.gpus) if self.gpus and self.cuda else ("cpu",)
+
+
+def look() -> Machine:
+    """The machine as it is now."""
+    version = _torch_version()
+    return Machine(_gpus(), version, _built_for_cuda(version))
+
+
+def free_bytes(folder: Path) -> int:
+    """Free space on the file system that ``folder`` is or would be on."""
+    existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    return shutil.disk_usage(existing).free
+
+
+def parse_gpus(text: str, visible: str | None) -> tuple[Gpu, ...]:
+    """GPUs from ``nvidia-smi --query-gpu=index,name,memory.total,memory.free --format=csv,noheader,nounits``.
+
+    ``visible`` is CUDA_VISIBLE_DEVICES; a list of indices is honoured, names of other forms only by their number.
+    """
+    rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines()) if len(row) == 4]
+    if visible is not None:
+        wanted = [part.strip() for part in visible.split(",") if part.strip()]
+        by_index = {row[0]: row for row in rows}
+        rows = [by_index[w] for w in wanted if w in by_index] if all(w.isdigit() for w in wanted) else rows[: len(wanted)]
+    mib = 1024 * 1024
+    return tuple(Gpu(i, row[1], int(row[2]) * mib, int(row[3]) * mib) for i, row in enumerate(rows))
+
+
+def _gpus() -> tuple[Gpu, ...]:
+    query = ["nvidia-smi", "--query-gpu=index,name,memory.total,memory.free", "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    return parse_gpus(done.stdout, os.environ.get("CUDA_VISIBLE_DEVICES"))
+
+
+def _torch_version() -> str:
+    try:
+        return importlib.metadata.version("torch")
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _built_for_cuda(version: str) -> bool:
+    """The wheel's local version says ``+cpu`` or ``+cu128``; the plain Linux wheel is the CUDA one."""
+    _, _, local = version.partition("+")
+    return bool(version) and (local.startswith("cu") or not local)

@@ -1,0 +1,256 @@
+"""What a run will do: wanted minus have. Pure functions over plain records; nothing here touches disk or database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from harness.errors import CannotStart
+from harness.machine import Machine
+from harness.model import Item, Needs, Suite, Weight, generation_key, set_key
+from harness.registry import MetricSpec, VariantSpec
+from harness.tasks import AggregateTask, GenerateTask, Member, ReferenceTask, ScoreTask
+
+MIN_SET_ITEMS = 2
+SPARE_BYTES = 64 * 1024 * 1024  # logs, envelopes, features and the index
+
+
+@dataclass(frozen=True)
+class Made:
+    """A recorded video. ``present`` tells whether its master is still on disk."""
+
+    video: str
+    frames: str
+    present: bool = True
+
+
+@dataclass(frozen=True)
+class Have:
+    """What the results folder holds. Keys are as in the store; costs are means of recorded runs."""
+
+    videos: Mapping[str, Made] = field(default_factory=dict)  # gen_key
+    scores: frozenset[tuple[str, str]] = frozenset()  # (gen_key, metric_key)
+    features: Mapping[tuple[str, str], str] = field(default_factory=dict)  # (gen_key, extractor_key) -> file sha256
+    set_scores: frozenset[tuple[str, str]] = frozenset()  # (set_key, metric_key)
+    seconds: Mapping[str, float] = field(default_factory=dict)  # variant_key -> seconds a video
+    score_seconds: float | None = None  # seconds of measuring one video
+    video_bytes: float | None = None  # bytes of one master
+
+
+@dataclass(frozen=True)
+class Column:
+    """One metric of the run. ``skip`` says why it cannot be computed here, empty when it can."""
+
+    spec: MetricSpec
+    key: str
+    extractor_key: str = ""
+    skip: str = ""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One video that is wanted."""
+
+    gen_key: str
+    item: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One variant of the run: everything wanted, and what of it is still to do."""
+
+    spec: VariantSpec
+    skip: str = ""
+    units: tuple[Unit, ...] = ()
+    make: tuple[GenerateTask, ...] = ()
+    score: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)  # gen_key -> names
+    set_key: str = ""
+    sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # extractor -> set metrics to compute
+    seconds: float | None = None  # what one video took so far, None when it was never made here
+
+    @property
+    def reused(self) -> int:
+        return len(self.units) - len(self.make)
+
+    @property
+    def scores_to_do(self) -> int:
+        return sum(len(metrics) for metrics, _ in self.score.values()) + sum(map(len, self.sets.values()))
+
+    @property
+    def to_do(self) -> bool:
+        return bool(self.make or self.score or self.sets)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """``seconds`` of work is None when nothing is known; ``unknown`` names variants that were never timed here."""
+
+    seconds: float | None
+    unknown: tuple[str, ...]
+    disk_bytes: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The whole plan of one run."""
+
+    suite: Suite
+    items: tuple[Item, ...]
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    estimate: Estimate
+
+    @property
+    def runnable(self) -> tuple[Row, ...]:
+        return tuple(row for row in self.rows if not row.skip)
+
+    @property
+    def videos_to_do(self) -> int:
+        return sum(len(row.make) for row in self.rows)
+
+    @property
+    def videos_reused(self) -> int:
+        return sum(row.reused for row in self.rows)
+
+    @property
+    def scores_to_do(self) -> int:
+        return sum(row.scores_to_do for row in self.rows)
+
+    @property
+    def to_do(self) -> bool:
+        return any(row.to_do for row in self.rows)
+
+
+def make_plan(
+    suite: Suite,
+    limit: int | None,
+    variants: Sequence[tuple[VariantSpec, str]],
+    columns: Sequence[Column],
+    reference_key: str,
+    have: Have,
+) -> Plan:
+    """Compare what is wanted with what there is.
+
+    Args:
+        limit: the first N items of the suite; None for all.
+        variants: each with the reason it must be skipped, empty if it can run.
+        columns: the metrics of the run.
+        reference_key: identity of the suite's reference set, part of every set's key.
+    """
+    items = suite.items[:limit]
+    rows = tuple(
+        Row(spec, skip) if skip else _row(suite, items, spec, columns, reference_key, have) for spec, skip in variants
+    )
+    return Plan(suite, items, tuple(columns), rows, _estimate(suite, rows, have))
+
+
+def skip_reason(needs: Needs, machine: Machine, missing: Sequence[Weight], has_real: bool) -> str:
+    """Why a variant cannot run here, with what to do about it; empty when it can."""
+    if missing:
+        names = ", ".join(weight.name for weight in missing)
+        hows = dict.fromkeys(weight.how for weight in missing if weight.how)
+        return f"no weights: {names}" + (f"; make or fetch: {' && '.join(hows)}" if hows else "")
+    if needs.real and not has_real:
+        return "the suite has no real clips"
+    if not needs.gpu:
+        return ""
+    if not machine.gpus:
+        return "needs CUDA, no GPU found"
+    if not machine.cuda:
+        return f"needs CUDA, torch {machine.torch or '(none)'} is built without it"
+    most = max(gpu.free_bytes for gpu in machine.gpus)
+    if needs.vram_bytes > most:
+        return f"needs {needs.vram_bytes / 1e9:.1f} GB of GPU memory, {most / 1e9:.1f} GB are free"
+    return ""
+
+
+def check_disk(plan: Plan, free: int, folder: str) -> None:
+    """Raises CannotStart E-DISK when the planned videos do not fit."""
+    if not plan.videos_to_do or plan.estimate.disk_bytes <= free:
+        return
+    raise CannotStart(
+        "E-DISK",
+        f"{plan.videos_to_do} videos need about {plan.estimate.disk_bytes / 1e9:.2f} GB, {free / 1e9:.2f} GB are free.",
+        where=folder,
+        fix="free some space, take fewer items with --limit N, or use another disk with --results DIR",
+    )
+
+
+def score_task(row: Row, unit: Unit, video: str, frames: str) -> ScoreTask | None:
+    """The measurement of one video, None if nothing is missing."""
+    names = row.score.get(unit.gen_key)
+    if names is None:
+        return None
+    metrics, extractors = names
+    return ScoreTask(unit.gen_key, row.spec.name, unit.item, unit.seed, video, frames, metrics, extractors)
+
+
+def reference_tasks(plan: Plan) -> list[ReferenceTask]:
+    """One task per extractor that some set metric waits for, so that features are ready before the first set is."""
+    names = sorted({extractor for row in plan.rows for extractor in row.sets})
+    return [ReferenceTask(name, len(plan.items)) for name in names]
+
+
+def aggregate_tasks(plan: Plan, row: Row, features: Mapping[tuple[str, str], str]) -> list[AggregateTask]:
+    """The set metrics of a row whose features, (gen_key, extractor name) -> sha256, are all there."""
+    tasks = []
+    for extractor, metrics in row.sets.items():
+        found = [Member(u.gen_key, u.item, features.get((u.gen_key, extractor), "")) for u in row.units]
+        if all(member.features for member in found):
+            tasks.append(
+                AggregateTask(row.set_key, row.spec.name, extractor, metrics, tuple(found), len(plan.items))
+            )
+    return tasks
+
+
+def _row(
+    suite: Suite, items: Sequence[Item], spec: VariantSpec, columns: Sequence[Column], reference_key: str, have: Have
+) -> Row:
+    variant_key, protocol_key = spec.key, suite.protocol.key
+    units = tuple(
+        Unit(generation_key(variant_key, item.key, seed, protocol_key), item.slug, seed)
+        for item in items
+        for seed in suite.seeds
+    )
+    key = set_key([unit.gen_key for unit in units], reference_key)
+    sets: dict[str, tuple[str, ...]] = {}
+    wanted: dict[str, str] = {}  # extractor name -> key, where some set metric is missing
+    for column in columns:
+        if column.spec.scope == "set" and not column.skip and (key, column.key) not in have.set_scores:
+            sets[column.spec.extractor] = (*sets.get(column.spec.extractor, ()), column.spec.name)
+            wanted[column.spec.extractor] = column.extractor_key
+    if not reference_key or len(items) < MIN_SET_ITEMS:
+        sets, wanted = {}, {}
+    score = {unit.gen_key: names for unit in units if any(names := _unscored(unit, columns, wanted, have))}
+    # A video is made when it was never made, or when it still has to be measured and its master is gone.
+    make = tuple(
+        GenerateTask(unit.gen_key, spec.name, unit.item, unit.seed)
+        for unit in units
+        if (made := have.videos.get(unit.gen_key)) is None or (unit.gen_key in score and not made.present)
+    )
+    return Row(spec, "", units, make, score, key, sets, have.seconds.get(variant_key))
+
+
+def _unscored(
+    unit: Unit, columns: Sequence[Column], extractors: Mapping[str, str], have: Have
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    metrics = tuple(
+        c.spec.name
+        for c in columns
+        if c.spec.scope == "video" and not c.skip and (unit.gen_key, c.key) not in have.scores
+    )
+    missing = tuple(name for name, key in extractors.items() if (unit.gen_key, key) not in have.features)
+    return metrics, missing
+
+
+def _estimate(suite: Suite, rows: Sequence[Row], have: Have) -> Estimate:
+    unknown = tuple(row.spec.name for row in rows if row.make and row.seconds is None)
+    known = sum(row.seconds * len(row.make) for row in rows if row.seconds is not None)
+    measured = sum(len(row.score) for row in rows) * (have.score_seconds or 0.0)
+    nothing = bool(unknown) or (have.score_seconds is None and any(row.score for row in rows))
+    videos = sum(len(row.make) for row in rows)
+    protocol = suite.protocol
+    # Before the first video is known, the raw size bounds what the lossless codec can need.
+    each = have.video_bytes or protocol.num_frames * protocol.height * protocol.width * 3
+    return Estimate(None if nothing else known + measured, unknown, int(videos * each) + SPARE_BYTES * bool(videos))

@@ -1,0 +1,343 @@
+"""Variants, metrics and extractors: the decorators that register them, and their look-up.
+
+A plugin is validated when it registers, not when it is used: a wrong signature is refused with the plugin's own
+name and definition. A plugin file that cannot be imported becomes a `Broken` record; it is fatal only if selected.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import importlib.util
+import inspect
+import pkgutil
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import HarnessError, UsageError, unknown_name
+from harness.keys import MetricKey, VariantKey, digest, sha256_file
+from harness.model import Direction, Frames, Needs, Request, Weight
+
+BUILT_IN = ("harness.variants", "harness.metrics")
+
+
+@runtime_checkable
+class Generator(Protocol):
+    """A loaded variant."""
+
+    def generate(self, request: Request) -> Frames:
+        """Make one video: uint8 [T, H, W, 3] of exactly the protocol's size."""
+        ...
+
+
+class Variant(Protocol):
+    """A frozen dataclass of configuration; its fields are the parameters that enter the key."""
+
+    def needs(self) -> Needs:
+        """Weights and hardware."""
+        ...
+
+    def load(self, device: str) -> Generator:
+        """Load everything; ``device`` is torch's name of it."""
+        ...
+
+
+@dataclass(frozen=True)
+class VariantSpec:
+    """A registered variant: one row of the board."""
+
+    name: str
+    revision: int
+    family: str
+    role: str  # method | ablation | baseline | control
+    summary: str
+    config: Any  # an instance of Variant
+    source: str
+
+    @property
+    def params(self) -> dict[str, object]:
+        """The configuration's fields."""
+        return dataclasses.asdict(self.config)
+
+    @property
+    def key(self) -> VariantKey:
+        """Identity of the row."""
+        weights = {w.name: w.sha256 for w in self.config.needs().weights}
+        return VariantKey(digest("variant/1", self.name, self.revision, self.params, weights))
+
+
+@dataclass(frozen=True)
+class MetricSpec:
+    """A registered metric: one column of the board.
+
+    ``scope`` is ``video`` (a function of a clip) or ``set`` (a function of two feature sets). ``requires`` names
+    another metric that must be shown beside it, for a number that misleads alone.
+    """
+
+    name: str
+    version: int
+    better: Direction
+    unit: str
+    summary: str
+    function: Callable[..., Any]
+    source: str
+    scope: str = "video"
+    needs: tuple[str, ...] = ()
+    extractor: str = ""
+    beside: str = ""
+    params: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """``name@version``."""
+        return f"{self.name}@{self.version}"
+
+    def key(self, extractor: ExtractorSpec | None = None) -> MetricKey:
+        """Identity of the column; a set metric's includes its extractor's."""
+        weights = extractor.identity() if extractor else {}
+        return MetricKey(digest("metric/1", self.name, self.version, dict(self.params), weights))
+
+
+class Extractor(Protocol):
+    """A loaded feature network."""
+
+    def __call__(self, frames: Frames) -> NDArray[np.float32]:
+        """Features [windows, d] of one video; raises ItemError for a video it cannot take."""
+        ...
+
+
+@dataclass(frozen=True)
+class ExtractorSpec:
+    """A registered feature network for set metrics."""
+
+    name: str
+    version: int
+    summary: str
+    weights: tuple[Weight, ...]
+    load: Callable[[str], Extractor]
+    source: str
+
+    def identity(self) -> dict[str, object]:
+        """What enters the key of every metric that uses the network."""
+        return {"extractor": self.name, "version": self.version, "weights": {w.name: w.sha256 for w in self.weights}}
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}@{self.version}"
+
+    @property
+    def key(self) -> str:
+        """Identity of the features this network gives."""
+        return digest("extractor/1", self.identity())
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A plugin module that could not be loaded, and the last line of why."""
+
+    source: str
+    reason: str
+
+
+@dataclass
+class Registry:
+    """Everything that has been registered in this process."""
+
+    variants: dict[str, VariantSpec] = field(default_factory=dict)
+    metrics: dict[str, MetricSpec] = field(default_factory=dict)
+    extractors: dict[str, ExtractorSpec] = field(default_factory=dict)
+    broken: list[Broken] = field(default_factory=list)
+
+    def variant(self, name: str) -> VariantSpec:
+        """Look up a variant; raises UsageError E-UNKNOWN or E-PLUGIN."""
+        return self._find("variant", self.variants, name)
+
+    def metric(self, name: str) -> MetricSpec:
+        """Look up a metric; raises UsageError E-UNKNOWN or E-PLUGIN."""
+        return self._find("metric", self.metrics, name)
+
+    def extractor(self, name: str) -> ExtractorSpec:
+        """Look up an extractor; raises UsageError E-UNKNOWN or E-PLUGIN."""
+        return self._find("extractor", self.extractors, name)
+
+    def metric_key(self, metric: MetricSpec) -> MetricKey:
+        """Identity of a metric, its extractor included."""
+        return metric.key(self.extractor(metric.extractor) if metric.extractor else None)
+
+    def _find(self, kind: str, table: dict[str, Any], name: str) -> Any:
+        if name in table:
+            return table[name]
+        for broken in self.broken:
+            if Path(broken.source).stem in (name, name.replace("-", "_")):
+                raise UsageError("E-PLUGIN", f"{broken.source} was not loaded.", why=broken.reason)
+        raise unknown_name(kind, name, table)
+
+
+REGISTRY = Registry()
+V = TypeVar("V")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def variant(
+    name: str, *, revision: int, family: str, summary: str, role: str = "ablation"
+) -> Callable[[type[V]], type[V]]:
+    """Register a class as a variant; it becomes a frozen dataclass and is built with its defaults.
+
+    Raises:
+        UsageError: E-PLUGIN, the class lacks ``needs`` or ``load``, or the name is taken.
+    """
+
+    def register(cls: type[V]) -> type[V]:
+        frozen: Any = dataclasses.dataclass(frozen=True)(cls)
+        for method in ("needs", "load"):
+            if not callable(getattr(cls, method, None)):
+                raise _bad_plugin(cls, f"variant '{name}' has no method {method}()")
+        spec = VariantSpec(name, revision, family, role, summary, frozen(), _source(cls))
+        _add(REGISTRY.variants, name, spec, cls)
+        return frozen  # type: ignore[no-any-return]
+
+    return register
+
+
+def metric(
+    name: str,
+    *,
+    version: int,
+    better: Direction,
+    unit: str,
+    summary: str,
+    needs: tuple[str, ...] = (),
+    kind: str = "video",
+    extractor: str = "",
+    beside: str = "",
+    params: Mapping[str, object] | None = None,
+) -> Callable[[F], F]:
+    """Register a function as a metric: ``(Clip) -> Score``, or ``(Features, Features) -> float`` for a set.
+
+    Raises:
+        UsageError: E-PLUGIN, the signature does not fit, or the name is taken.
+    """
+
+    def register(function: F) -> F:
+        expected = 1 if kind == "video" else 2
+        found = len(inspect.signature(function).parameters)
+        if kind not in ("video", "set") or found != expected:
+            raise _bad_plugin(function, f"a {kind} metric takes {expected} argument(s), '{name}' takes {found}")
+        if (kind == "set") != bool(extractor):
+            raise _bad_plugin(function, f"'{name}': a set metric names its extractor, a video metric has none")
+        spec = MetricSpec(
+            name,
+            version,
+            better,
+            unit,
+            summary,
+            function,
+            _source(function),
+            kind,
+            needs,
+            extractor,
+            beside,
+            params or {},
+        )
+        _add(REGISTRY.metrics, name, spec, function)
+        return function
+
+    return register
+
+
+def extractor(name: str, *, version: int, summary: str, weights: tuple[Weight, ...]) -> Callable[[F], F]:
+    """Register a loader ``(device) -> Extractor`` under a name that set metrics refer to."""
+
+    def register(load: F) -> F:
+        spec = ExtractorSpec(name, version, summary, weights, load, _source(load))
+        _add(REGISTRY.extractors, name, spec, load)
+        return load
+
+    return register
+
+
+def load_plugins(files: Iterable[Path] = ()) -> Registry:
+    """Import the built-in folders and the given files. Calling it again adds only what is new.
+
+    Raises:
+        UsageError: E-PLUGIN, a file named by the user cannot be loaded.
+    """
+    for package_name in BUILT_IN:
+        package = importlib.import_module(package_name)
+        for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
+            if not module.name.startswith("_"):
+                _import_quietly(f"{package_name}.{module.name}")
+    for path in files:
+        load_file(path)
+    return REGISTRY
+
+
+def load_file(path: Path) -> None:
+    """Import one plugin file.
+
+    Raises:
+        UsageError: E-PLUGIN, with the failing line.
+    """
+    name = f"exvideo_bench_plugin_{path.stem}"
+    if name in sys.modules:
+        return
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise UsageError("E-PLUGIN", f"{path} is not a Python file.", fix="--plugin takes the path of a .py file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise UsageError("E-PLUGIN", f"{path} was not loaded.", why=last_line(error)) from error
+
+
+def last_line(error: BaseException) -> str:
+    """The last line of a traceback and where it happened, for listings."""
+    if isinstance(error, HarnessError):
+        return error.what
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}: " if frames else ""
+    return f"{place}{type(error).__name__}: {error}"
+
+
+def _import_quietly(name: str) -> None:
+    try:
+        importlib.import_module(name)
+    except Exception as error:
+        if not any(b.source == name for b in REGISTRY.broken):
+            REGISTRY.broken.append(Broken(name, last_line(error)))
+
+
+def _add(table: dict[str, Any], name: str, spec: Any, thing: object) -> None:
+    held = table.get(name)
+    if held is not None and held.source != spec.source:
+        raise _bad_plugin(thing, f"the name '{name}' is already taken by {held.source}")
+    table[name] = spec
+
+
+def _source(thing: object) -> str:
+    return inspect.getsourcefile(thing) or "<unknown>"  # type: ignore[arg-type]
+
+
+def source_digest(spec: VariantSpec | MetricSpec | ExtractorSpec) -> str:
+    """sha256 of the plugin's file: provenance, never identity."""
+    path = Path(spec.source)
+    return sha256_file(path) if path.is_file() else ""
+
+
+def _bad_plugin(thing: object, why: str) -> UsageError:
+    try:
+        lines, number = inspect.getsourcelines(thing)  # type: ignore[arg-type]
+        where = f"{_source(thing)}:{number}\n" + "".join(lines[:4]).rstrip()
+    except (OSError, TypeError):
+        where = repr(thing)
+    return UsageError("E-PLUGIN", "A plugin was refused.", where=where, why=why, fix="see CONTRIBUTING.md")

@@ -1,0 +1,250 @@
+"""Published results -> a static site. Writes a fresh folder, checks it, then puts it in place of the old one.
+
+Same inputs, same bytes: nothing here reads a clock, and every iteration has a fixed order. A site that already
+stands at ``out`` is kept beside it as ``<out>.prev``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.resources
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from harness import site_data, site_text
+from harness.errors import HarnessError, Refused
+from harness.media import MediaMaker, MediaProblem
+from harness.model import Image, Suite
+from harness.site_check import SiteCheck, check_site, total_bytes
+from harness.site_pages import ARROWS, DIRECTIONS, Page, SiteMedia, pages
+from harness.site_read import facts, stem
+from harness.sitemodel import Refusal, SiteModel, load_site
+
+MANIFEST = "MANIFEST.sha256"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'"
+)
+ASSETS = ("site.css", "site.js", "icon.svg")
+MediaChoice = Literal["all", "none"]
+
+
+@dataclass(frozen=True)
+class PublishReport:
+    """What a publication made. ``bytes`` counts all files, ``media_bytes`` those under ``media/``.
+
+    ``refused`` are published files that are not on the site; ``media_problems`` are videos that are on the board
+    and cannot be shown. ``largest`` is the largest page as (path, bytes). ``previews_made`` excludes those reused.
+    """
+
+    out: Path
+    pages: int
+    files: int
+    bytes: int
+    media_bytes: int
+    links: int
+    largest: tuple[str, int]
+    variants: int
+    items: int
+    metrics: int
+    refused: tuple[Refusal, ...]
+    media_problems: tuple[MediaProblem, ...]
+    previews: int
+    previews_made: int
+
+
+def publish(submissions: Sequence[Path], masters: Path | None, out: Path, media: MediaChoice = "all") -> PublishReport:
+    """Build the site from published files and put it at ``out``.
+
+    Args:
+        submissions: published files, or folders that are searched for ``*.json``.
+        masters: the folder of master videos (``<results>/videos``), or None.
+        out: the site's folder; an existing site there is replaced and kept as ``<out>.prev``.
+        media: ``none`` publishes numbers without videos and pictures.
+
+    Raises:
+        Refused: E-PUBLISH, no file is fit for publication; E-OUT, ``out`` is something else than a site.
+    """
+    out = out.absolute()
+    _refuse_foreign_folder(out)
+    model, refused = load_site(_files(submissions))
+    with _fresh_folder(out) as folder:
+        maker = MediaMaker(masters if media == "all" else None, folder, out)
+        site_media = _media(model, maker, wanted=media == "all")
+        count = _write_pages(folder, model, site_media)
+        _write_data(folder, model)
+        _write_manifest(folder)
+        check = _checked(folder)
+        report = _report(folder, out, model, refused, maker, check, count)
+        _swap(folder, out)
+    return report
+
+
+def environment(theme: Path) -> Environment:
+    """Jinja for the pages: everything is escaped, an unknown name is an error."""
+    jinja = Environment(
+        loader=FileSystemLoader(theme), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    jinja.filters |= {
+        "number": site_text.number,
+        "half_width": site_text.half_width,
+        "seconds": site_text.seconds,
+        "size": site_text.size,
+        "integer": site_text.integer,
+        "stem": stem,
+        "facts": facts,
+    }
+    jinja.globals |= {"policy": POLICY, "arrows": ARROWS, "directions": DIRECTIONS}
+    return jinja
+
+
+def _files(paths: Sequence[Path]) -> list[Path]:
+    found = [p for path in paths for p in (sorted(path.rglob("*.json")) if path.is_dir() else [path])]
+    return sorted(dict.fromkeys(found))
+
+
+def _media(model: SiteModel, maker: MediaMaker, *, wanted: bool) -> SiteMedia:
+    if not wanted:
+        return SiteMedia(False, {}, {})
+    for submission in model.submissions:
+        for row in submission.rows:
+            maker.preview(row.video, submission.suite.protocol.fps)
+    pictures = {
+        (board.suite.label, slug): maker.picture(image)
+        for board in model.boards
+        for slug, image in _conditioning_images(board.suite)
+    }
+    maker.write_index()
+    return SiteMedia(True, maker.index, pictures)
+
+
+def _conditioning_images(suite: Suite) -> Iterator[tuple[str, Image]]:
+    """The images of a suite that is installed here with the same key; none for any other."""
+    from harness.suite import load_suite
+
+    try:
+        loaded = load_suite(suite.label)
+    except HarnessError:
+        return
+    if loaded.suite.key != suite.key:
+        return
+    for item in loaded.suite.items:
+        yield item.slug, loaded.image(item)
+
+
+def _write_pages(folder: Path, model: SiteModel, media: SiteMedia) -> int:
+    with importlib.resources.as_file(importlib.resources.files("harness.theme")) as theme:
+        assets = {name: _write_asset(folder, theme / name) for name in ASSETS}
+        jinja = environment(theme)
+        count = 0
+        for page in pages(model, media):
+            _write_page(folder, jinja, page, assets)
+            count += 1
+    return count
+
+
+def _write_page(folder: Path, jinja: Environment, page: Page, assets: dict[str, str]) -> None:
+    shared: dict[str, Any] = {"root": page.root, "assets": assets, "here": page.path}
+    text = jinja.get_template(page.template).render(**page.context, **shared)
+    _write(folder / page.path, text)
+
+
+def _write_asset(folder: Path, source: Path) -> str:
+    """Copy a file of the theme under a name that changes with its content; returns its path in the site."""
+    data = source.read_bytes()
+    name = f"assets/{source.stem}.{hashlib.sha256(data).hexdigest()[:12]}{source.suffix}"
+    target = folder / name
+    target.parent.mkdir(exist_ok=True)
+    target.write_bytes(data)
+    return name
+
+
+def _write_data(folder: Path, model: SiteModel) -> None:
+    for board in model.boards:
+        mine = [s for s in model.submissions if s.suite.label == board.suite.label]
+        _write(folder / f"data/{stem(board.suite.label)}.csv", site_data.board_csv(board))
+        _write(folder / f"data/{stem(board.suite.label)}.scores.csv", site_data.scores_csv(board, mine))
+        _write(folder / f"data/{stem(board.suite.label)}.json", site_data.board_json(board, mine))
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _write_manifest(folder: Path) -> None:
+    """``sha256sum -c MANIFEST.sha256`` verifies a copy of the site; its presence marks a folder as ours."""
+    files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    lines = [f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in files]
+    _write(folder / MANIFEST, "".join(lines))
+
+
+def _checked(folder: Path) -> SiteCheck:
+    check = check_site(folder)
+    if check.problems:  # no input may cause this: it is a defect of the templates
+        raise RuntimeError("the rendered site is not sound:\n" + "\n".join(check.problems[:20]))
+    return check
+
+
+def _report(
+    folder: Path,
+    out: Path,
+    model: SiteModel,
+    refused: tuple[Refusal, ...],
+    maker: MediaMaker,
+    check: SiteCheck,
+    count: int,
+) -> PublishReport:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return PublishReport(
+        out=out,
+        pages=count,
+        files=len(files),
+        bytes=total_bytes(files),
+        media_bytes=total_bytes((folder / "media").rglob("*")),
+        links=check.links,
+        largest=check.largest,
+        variants=len(model.variants),
+        items=len(model.items),
+        metrics=len(model.metrics),
+        refused=refused,
+        media_problems=tuple(maker.problems),
+        previews=len(maker.index),
+        previews_made=maker.made,
+    )
+
+
+def _refuse_foreign_folder(out: Path) -> None:
+    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
+        why = f"it holds files and no {MANIFEST}, so this program did not make it"
+        raise Refused("E-OUT", "The output folder is not a site.", where=str(out), why=why, fix="choose another --out")
+    if out.exists() and not out.is_dir():
+        raise Refused("E-OUT", "The output folder is a file.", where=str(out), fix="choose another --out")
+
+
+@contextmanager
+def _fresh_folder(out: Path) -> Iterator[Path]:
+    """An empty folder beside ``out``, on the same file system; gone again unless it was moved into place."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _swap(folder: Path, out: Path) -> None:
+    """Put ``folder`` at ``out`` by renames only: a reader finds the old site or the new one, whole."""
+    previous = out.with_name(out.name + ".prev")
+    if out.exists():
+        shutil.rmtree(previous, ignore_errors=True)
+        out.rename(previous)
+    folder.rename(out)

@@ -1,0 +1,261 @@
+"""`harness run`, step by step: lock, recover, plan, work, summary. The loop itself is in `harness.coordinator`."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Protocol
+
+import harness
+from harness.coordinator import Coordinator, Outcome, Watcher
+from harness.engines.base import Engine
+from harness.engines.local import LocalEngine, WorkerSettings
+from harness.environment import git_state, new_run_id
+from harness.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_PARTIAL
+from harness.lock import FolderLock
+from harness.machine import free_bytes
+from harness.paths import database, run_folder, scratch, spool
+from harness.plan import Have, Made, Plan, check_disk, make_plan
+from harness.registry import MetricSpec, VariantSpec, source_digest
+from harness.spool import sweep
+from harness.status import now, write_status
+from harness.store import RunRecord, Store
+from harness.summary import Recorded, ScoreValue, SetValue, Summary, summarise
+from harness.wishes import RunOptions, Wishes, resolve_wishes, with_absolute_paths
+
+CONFIRM_ABOVE_SECONDS = 3600.0
+
+EngineFactory = Callable[[WorkerSettings], Engine]
+
+
+class Console(Watcher, Protocol):
+    """Everything that a run shows or asks."""
+
+    def header(self, wishes: Wishes, results: Path) -> None: ...
+
+    def plan(self, plan: Plan, free: int, dry_run: bool) -> None: ...
+
+    def confirm(self, question: str) -> bool: ...
+
+    def summary(self, summary: Summary, plan: Plan, outcome: Outcome, run_id: str) -> None: ...
+
+
+def run(options: RunOptions, console: Console, engine: EngineFactory = LocalEngine) -> int:
+    """Do what is missing and show the table; returns the exit code.
+
+    Raises:
+        UsageError: an unknown name or a broken plugin that was selected.
+        CannotStart: E-LOCK, E-DISK, E-WEIGHTS, E-WEIGHTS-DIGEST, E-NO-GPU.
+        Refused: E-SUITE.
+    """
+    options = with_absolute_paths(options)
+    wishes = resolve_wishes(options)
+    console.header(wishes, options.results)
+    for note in wishes.notes:
+        console.note(note)
+    if options.dry_run and not options.results.exists():
+        plan = _plan(wishes, options, Have())
+        console.plan(plan, free_bytes(options.results), dry_run=True)
+        return EXIT_DONE
+    with FolderLock(options.results):
+        return _locked(options, wishes, console, engine)
+
+
+def _locked(options: RunOptions, wishes: Wishes, console: Console, engine: EngineFactory) -> int:
+    results = options.results
+    for note in recover(results, wishes):
+        console.note(note)
+    have = look_up(results, wishes, options.limit)
+    plan = _plan(wishes, options, have)
+    free = free_bytes(results)
+    console.plan(plan, free, options.dry_run)
+    check_disk(plan, free, str(results))
+    if options.dry_run:
+        return EXIT_DONE
+    if not plan.to_do:
+        console.summary(summarise(plan, read_scores(results, plan)), plan, Outcome(), "")
+        return EXIT_DONE
+    seconds = plan.estimate.seconds or 0.0
+    question = f"This takes about {seconds / 3600:.1f} h. Go on?"
+    if seconds > CONFIRM_ABOVE_SECONDS and not options.yes and not console.confirm(question):
+        return EXIT_INTERRUPTED
+    record, outcome = _work(options, wishes, plan, have, console, engine)
+    console.summary(summarise(plan, read_scores(results, plan)), plan, outcome, record.run_id)
+    if outcome.stopped:
+        raise outcome.stopped
+    return EXIT_INTERRUPTED if outcome.interrupted else EXIT_PARTIAL if outcome.failed else EXIT_DONE
+
+
+def _work(
+    options: RunOptions, wishes: Wishes, plan: Plan, have: Have, console: Console, factory: EngineFactory
+) -> tuple[RunRecord, Outcome]:
+    results = options.results
+    record = _begin(results, wishes, plan, options.argv)
+    folder = run_folder(results, record.run_id)
+    devices = wishes.machine.devices if any(row.spec.config.needs().gpu for row in plan.runnable) else ("cpu",)
+    settings = WorkerSettings(results, options.suite, record.run_id, options.plugins, devices, options.threads)
+    names = {column.extractor_key: column.spec.extractor for column in plan.columns if column.extractor_key}
+    coordinator = Coordinator(
+        plan,
+        factory(settings),
+        console,
+        have={key: (made.video, made.frames) for key, made in have.videos.items()},
+        features={(gen, names[key]): sha for (gen, key), sha in have.features.items() if key in names},
+        ingest=lambda: _ingest(results, console),
+        folder=folder,
+        spool=spool(results) / record.run_id / "coordinator",
+        run_id=record.run_id,
+    )
+    state = "interrupted"
+    try:
+        with _signals(coordinator.interrupt):
+            outcome = coordinator.run()
+        partial = "partial" if outcome.failed or outcome.stopped else "complete"
+        state = "interrupted" if outcome.interrupted else partial
+    finally:
+        with Store(results) as store:
+            store.record_run(dataclasses.replace(record, status=state, finished_at=now()))
+        write_status(folder, coordinator.status(state))
+    return record, outcome
+
+
+def recover(results: Path, wishes: Wishes) -> list[str]:
+    """Index what earlier runs left behind and mark those that did not end. Only with the folder locked."""
+    notes = []
+    removed = len(sweep(spool(results))) + _empty(scratch(results))
+    had_index = database(results).is_file()
+    with Store(results) as store:
+        store.record_suite(wishes.suite.suite, wishes.suite.reference_key)
+        done = store.ingest_spool()
+        crashed = [record for record in store.runs() if record.status == "running"]
+        for record in crashed:
+            store.record_run(dataclasses.replace(record, status="crashed", finished_at=now()))
+        rebuilt = store.rebuilt
+    if rebuilt and rebuilt.envelopes and not had_index:
+        notes.append(f"the index was made again from {rebuilt.envelopes} envelopes")
+    for record in crashed:
+        notes.append(f"run {record.run_id[:8]} did not end cleanly")
+    if recovered := sum(done.rows.get(table, 0) for table in ("generations", "scores", "set_scores")):
+        notes.append(f"recovered {recovered} finished results that had not been indexed")
+    if removed:
+        notes.append(f"{removed} half-written file{'s' * (removed != 1)} removed")
+    notes += [f"{refusal.origin} was refused: {refusal.reason}" for refusal in done.refused]
+    return notes
+
+
+def look_up(results: Path, wishes: Wishes, limit: int | None) -> Have:
+    """What the folder holds of what is wanted."""
+    suite = wishes.suite
+    everything = make_plan(suite.suite, limit, wishes.variants, wishes.columns, suite.reference_key, Have())
+    keys = [unit.gen_key for row in everything.rows for unit in row.units]
+    variant_keys = [str(row.spec.key) for row in everything.runnable]
+    with Store(results) as store:
+        made = store.generations(keys)
+        return Have(
+            videos={
+                g.gen_key: Made(g.video_sha256, g.frames_sha256, (results / g.relpath).is_file()) for g in made
+            },
+            scores=frozenset(store.have_scores(keys)),
+            features={(f.gen_key, f.extractor_key): f.sha256 for f in store.features(keys)},
+            set_scores=frozenset(
+                (s.set_key, s.metric_key) for s in store.set_scores([row.set_key for row in everything.runnable])
+            ),
+            seconds=store.seconds_per_video(variant_keys),
+            score_seconds=_score_seconds(store, wishes),
+            video_bytes=sum(g.video_bytes for g in made) / len(made) if made else None,
+        )
+
+
+def read_scores(results: Path, plan: Plan) -> Recorded:
+    """Everything that the summary of a plan shows."""
+    keys = [unit.gen_key for row in plan.rows for unit in row.units]
+    with Store(results) as store:
+        scores = {
+            (s.gen_key, s.metric_key): ScoreValue(s.score.value, s.score.status, s.score.reason)
+            for s in store.scores(keys, [column.key for column in plan.columns])
+        }
+        sets = {
+            (s.set_key, s.metric_key): SetValue(s.value, s.n, s.stderr, s.ci_low, s.ci_high)
+            for s in store.set_scores([row.set_key for row in plan.rows if row.set_key])
+        }
+        seconds = {g.gen_key: g.seconds for g in store.generations(keys)}
+    return Recorded(scores, sets, seconds)
+
+
+def variant_record(spec: VariantSpec) -> dict[str, object]:
+    """What is recorded about a variant."""
+    weights = {weight.name: weight.sha256 for weight in spec.config.needs().weights}
+    fields = ("name", "revision", "family", "role", "summary", "params")
+    return {**{name: getattr(spec, name) for name in fields}, "weights": weights}
+
+
+def metric_record(spec: MetricSpec) -> dict[str, object]:
+    """What is recorded about a metric."""
+    fields = ("name", "version", "scope", "better", "unit", "summary", "beside", "extractor")
+    return {**{name: getattr(spec, name) for name in fields}, "params": dict(spec.params)}
+
+
+def _plan(wishes: Wishes, options: RunOptions, have: Have) -> Plan:
+    return make_plan(
+        wishes.suite.suite, options.limit, wishes.variants, wishes.columns, wishes.suite.reference_key, have
+    )
+
+
+def _begin(results: Path, wishes: Wishes, plan: Plan, argv: tuple[str, ...]) -> RunRecord:
+    git = git_state() or {}
+    record = RunRecord(
+        run_id=new_run_id(),
+        started_at=now(),
+        status="running",
+        argv=argv,
+        harness_version=harness.__version__,
+        git_commit=git.get("commit"),
+        git_dirty=git.get("dirty"),
+        host=socket.gethostname(),
+    )
+    with Store(results) as store:
+        for row in plan.runnable:
+            store.record_variant(row.spec.key, variant_record(row.spec), source_digest(row.spec))
+        for column in plan.columns:
+            store.record_metric(column.key, metric_record(column.spec), source_digest(column.spec))
+        store.record_run(record)
+    return record
+
+
+def _ingest(results: Path, console: Console) -> None:
+    with Store(results) as store:
+        for refusal in store.ingest_spool().refused:
+            console.note(f"{refusal.origin} was refused: {refusal.reason}")
+
+
+def _score_seconds(store: Store, wishes: Wishes) -> float | None:
+    keys = [column.key for column in wishes.columns if column.spec.scope == "video"]
+    known = store.seconds_per_score(keys)
+    return sum(known.values()) if len(known) == len(keys) else None
+
+
+def _empty(folder: Path) -> int:
+    litter = list(folder.iterdir()) if folder.is_dir() else []
+    shutil.rmtree(folder, ignore_errors=True)
+    return len(litter)
+
+
+@contextmanager
+def _signals(interrupt: Callable[[], None]) -> Iterator[None]:
+    """Ctrl-C and a polite kill ask the run to stop; what they meant before comes back afterwards."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        interrupt()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

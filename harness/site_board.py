@@ -1,0 +1,260 @@
+"""The board of one suite: variants by role, metrics by column, each cell a mean over items with its interval.
+
+The item is the unit: seeds of one item are averaged first, then items. A score that is undefined or excluded leaves
+the mean and stays in the count, so a variant cannot gain by failing where it is hard.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from harness.model import Score, Suite
+from harness.submission import PublishedMetric, PublishedSetScore, PublishedVariant, Submission
+
+RANK_MINIMUM = 30  # items that all rows share; below this a board is a smoke test
+WEAK_SHARE = 0.9  # of the videos; a mean over fewer is marked
+GROUPS = (("method", "Method"), ("ablation", "Ablations"), ("baseline", "Baselines"))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of the board.
+
+    ``low`` and ``high`` bound a 95 % interval where there is one. ``n`` of ``total`` items have a value or are in the
+    set. ``absent`` says in words why there is no value; ``odd`` marks a set metric over another number of items than
+    the column's other rows, which its bias keeps from comparing.
+    """
+
+    metric: PublishedMetric
+    value: float | None
+    low: float | None
+    high: float | None
+    stderr: float | None
+    n: int
+    total: int
+    undefined: int = 0
+    excluded: int = 0
+    absent: str = ""
+    odd: bool = False
+
+    @property
+    def weak(self) -> bool:
+        """Whether too many units are missing for the mean to stand unmarked."""
+        return self.value is not None and self.n < WEAK_SHARE * self.total
+
+    @property
+    def half(self) -> float | None:
+        """Half-width of an interval that is symmetric about the value, None otherwise."""
+        if self.value is None or self.low is None or self.high is None:
+            return None
+        below, above = self.value - self.low, self.high - self.value
+        return above if abs(above - below) <= 1e-6 * (above + below) else None
+
+
+@dataclass(frozen=True)
+class BoardRow:
+    """One variant. ``seconds`` is the mean time to make one video."""
+
+    variant: PublishedVariant
+    cells: tuple[Cell, ...]
+    items: int
+    videos: int
+    seconds: float
+    dirty: bool
+
+    def cell(self, metric: PublishedMetric) -> Cell:
+        """The cell of one of the board's columns."""
+        return next(cell for cell in self.cells if cell.metric.label == metric.label)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows of one role, in the board's order."""
+
+    role: str
+    title: str
+    rows: tuple[BoardRow, ...]
+
+
+@dataclass(frozen=True)
+class Board:
+    """``ordered_by`` is None on a smoke test, whose rows stand in the order of their names."""
+
+    suite: Suite
+    metrics: tuple[PublishedMetric, ...]
+    groups: tuple[Group, ...]
+    controls: tuple[BoardRow, ...]
+    shared_items: int
+    smoke: bool
+    ordered_by: PublishedMetric | None
+    updated: str
+    retired_by: str = ""
+
+    @property
+    def ranked(self) -> tuple[BoardRow, ...]:
+        """Every row that competes: all but the controls."""
+        return tuple(row for group in self.groups for row in group.rows)
+
+    @property
+    def rows(self) -> tuple[BoardRow, ...]:
+        """All rows, controls last."""
+        return self.ranked + self.controls
+
+    @property
+    def mini(self) -> bool:
+        """Whether any row is of the small model, whose numbers say nothing about SVD-XT."""
+        return any(row.variant.family == "mini" for row in self.rows)
+
+    @property
+    def uneven(self) -> bool:
+        """Whether rows cover different numbers of items, so that their means are over different content."""
+        return len({row.items for row in self.ranked}) > 1
+
+
+def build_board(suite: Suite, submissions: Sequence[Submission]) -> Board:
+    """The board of ``suite`` from one submission per variant."""
+    metrics = order_columns(submissions)
+    competitors = [s for s in submissions if s.variant.role != "control"] or list(submissions)
+    sizes = _set_sizes(competitors)
+    pairs = [(s, _row(s, metrics, sizes)) for s in submissions]
+    shared = len(set.intersection(*({row.item for row in s.rows} for s in competitors)))
+    smoke = shared < RANK_MINIMUM
+    headline = None if smoke else _headline(metrics)
+    groups = tuple(
+        Group(role, title, _ordered([row for s, row in pairs if s.variant.role == role], headline))
+        for role, title in GROUPS
+    )
+    return Board(
+        suite,
+        metrics,
+        tuple(group for group in groups if group.rows),
+        _ordered([row for s, row in pairs if s.variant.role == "control"], None),
+        shared,
+        smoke,
+        headline,
+        max(s.run.finished_at or s.run.started_at for s in submissions),
+    )
+
+
+def order_columns(submissions: Iterable[Submission]) -> tuple[PublishedMetric, ...]:
+    """Set metrics first, then the order of the files; a metric that must not stand alone has its companion next.
+
+    One label has one column. Where files disagree about its key, the key that most of them share is the column's.
+    """
+    metrics = _agreed(submissions)
+    metrics.sort(key=lambda m: m.scope != "set")
+    companions = {m.beside.partition("@")[0] for m in metrics if m.beside}
+    placed: dict[str, PublishedMetric] = {}
+    for metric in [m for m in metrics if m.name not in companions]:
+        placed[metric.label] = metric
+        beside = metric.beside.partition("@")[0]
+        placed |= {m.label: m for m in metrics if m.name == beside and m.label not in placed}
+    placed |= {m.label: m for m in metrics if m.label not in placed}
+    return tuple(placed.values())
+
+
+def item_scores(submission: Submission, metric: PublishedMetric) -> Mapping[str, float]:
+    """Mean over seeds for every item with at least one value."""
+    values: dict[str, list[float]] = {}
+    for row in submission.rows:
+        score = row.scores.get(metric.label)
+        if score is not None and score.value is not None:
+            values.setdefault(row.item, []).append(score.value)
+    return {item: fmean(v) for item, v in sorted(values.items())}
+
+
+def has_column(submission: Submission, metric: PublishedMetric) -> bool:
+    """Whether the submission measured exactly this metric: the same label and the same key."""
+    return any(m.label == metric.label and m.key == metric.key for m in submission.metrics)
+
+
+def _agreed(submissions: Iterable[Submission]) -> list[PublishedMetric]:
+    votes: dict[str, Counter[PublishedMetric]] = {}
+    for submission in submissions:
+        for metric in submission.metrics:
+            votes.setdefault(metric.label, Counter())[metric] += 1
+    return [min(count, key=lambda m: (-count[m], m.key, m.summary)) for count in votes.values()]
+
+
+def _headline(metrics: Iterable[PublishedMetric]) -> PublishedMetric | None:
+    return next((m for m in metrics if m.better != "none"), None)
+
+
+def _set_sizes(submissions: Iterable[Submission]) -> Mapping[str, int]:
+    """The number of items that most rows of each set metric have; the larger one where two are as frequent."""
+    sizes: dict[str, Counter[int]] = {}
+    for submission in submissions:
+        for score in submission.set_scores:
+            sizes.setdefault(score.metric, Counter())[score.n] += 1
+    return {metric: max(count, key=lambda n, c=count: (c[n], n)) for metric, count in sizes.items()}
+
+
+def _row(submission: Submission, metrics: Iterable[PublishedMetric], sizes: Mapping[str, int]) -> BoardRow:
+    rows = submission.rows
+    return BoardRow(
+        submission.variant,
+        tuple(_cell(submission, metric, sizes) for metric in metrics),
+        len({row.item for row in rows}),
+        len(rows),
+        fmean(row.seconds for row in rows),
+        submission.run.git_dirty is True,
+    )
+
+
+def _cell(submission: Submission, metric: PublishedMetric, sizes: Mapping[str, int]) -> Cell:
+    if not has_column(submission, metric):
+        other = any(m.label == metric.label for m in submission.metrics)
+        absent = "measured under another key" if other else "not measured"
+        return Cell(metric, None, None, None, None, 0, 0, absent=absent)
+    if metric.scope == "video":
+        return _video_cell(submission, metric)
+    total = len({row.item for row in submission.rows})
+    score = next((s for s in submission.set_scores if s.metric == metric.label), None)
+    if score is None:
+        return Cell(metric, None, None, None, None, 0, total, absent="not measured")
+    return _set_cell(metric, score, total, sizes.get(metric.label, score.n))
+
+
+def _set_cell(metric: PublishedMetric, score: PublishedSetScore, total: int, size: int) -> Cell:
+    ends = (score.ci_low, score.ci_high) if score.ci_low is not None and score.ci_high is not None else (None, None)
+    return Cell(metric, score.value, *ends, score.stderr, score.n, max(total, score.n), odd=score.n != size)
+
+
+def _video_cell(submission: Submission, metric: PublishedMetric) -> Cell:
+    scores = [row.scores.get(metric.label) for row in submission.rows]
+    undefined, excluded = _count(scores, "undefined"), _count(scores, "excluded")
+    values = list(item_scores(submission, metric).values())
+    total = len({row.item for row in submission.rows})
+    if not values:
+        absent = "undefined for every video" if undefined and not excluded else "no video could be measured"
+        return Cell(metric, None, None, None, None, 0, total, undefined, excluded, absent)
+    low, high = _interval(values)
+    return Cell(metric, fmean(values), low, high, None, len(values), total, undefined, excluded)
+
+
+def _count(scores: Iterable[Score | None], status: str) -> int:
+    return sum(1 for score in scores if score is not None and score.status == status)
+
+
+def _interval(values: Sequence[float]) -> tuple[float | None, float | None]:
+    if len(values) < 2:
+        return None, None
+    from harness.stats import t_interval
+
+    _, low, high = t_interval(values)
+    return low, high
+
+
+def _ordered(rows: Iterable[BoardRow], metric: PublishedMetric | None) -> tuple[BoardRow, ...]:
+    """By name, or best first on ``metric`` with rows that have no comparable value last."""
+
+    def place(row: BoardRow) -> tuple[bool, float, str, int]:
+        cell = row.cell(metric) if metric else None
+        value = None if cell is None or cell.odd else cell.value
+        signed = 0.0 if value is None or metric is None else (-value if metric.better == "higher" else value)
+        return value is None, signed, row.variant.name, row.variant.revision
+
+    return tuple(sorted(rows, key=place))

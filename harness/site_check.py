@@ -1,0 +1,103 @@
+"""What must hold for a finished site: links lead somewhere inside it, nothing comes from another host, every page
+carries its content security policy. Used before a site goes live and by the tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+LINKS = {"href", "src", "poster", "srcset", "data", "action", "formaction", "xlink:href"}
+FETCHED = {"script", "img", "video", "source", "audio", "iframe", "object", "embed", "link", "track"}
+
+
+@dataclass
+class SiteCheck:
+    """``links`` checked, the largest page as (path, bytes), and what is wrong, one line each."""
+
+    links: int = 0
+    largest: tuple[str, int] = ("", 0)
+    problems: list[str] = field(default_factory=list)
+
+
+def check_site(folder: Path) -> SiteCheck:
+    """Check every page of a finished site."""
+    result = SiteCheck()
+    pages = {path.relative_to(folder).as_posix(): _parse(path) for path in sorted(folder.rglob("*.html"))}
+    for name, page in pages.items():
+        size = (folder / name).stat().st_size
+        if size > result.largest[1]:
+            result.largest = name, size
+        result.problems += [f"{name}: {problem}" for problem in page.problems]
+        if not page.policy:
+            result.problems.append(f"{name}: no content security policy")
+        for tag, link in page.links:
+            result.links += 1
+            problem = _problem(folder, name, tag, link, pages)
+            if problem:
+                result.problems.append(f"{name}: {link} {problem}")
+    return result
+
+
+class _Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[tuple[str, str]] = []
+        self.anchors: set[str] = set()
+        self.problems: list[str] = []
+        self.policy = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        if found.get("http-equiv") == "Content-Security-Policy":
+            self.policy = "default-src 'none'" in found.get("content", "")
+        if "id" in found:
+            if found["id"] in self.anchors:
+                self.problems.append(f"the id {found['id']} appears twice")
+            self.anchors.add(found["id"])
+        self.links += [(tag, value) for name, value in found.items() if name in LINKS]
+        self.problems += [f"inline {name} on <{tag}>" for name in found if name == "style" or name.startswith("on")]
+        if tag == "style" or (tag == "script" and "src" not in found):
+            self.problems.append(f"inline <{tag}>")
+
+
+def _parse(path: Path) -> _Page:
+    page = _Page()
+    page.feed(path.read_text(encoding="utf-8"))
+    return page
+
+
+def _problem(folder: Path, page: str, tag: str, link: str, pages: dict[str, _Page]) -> str:
+    parts = urlsplit(link)
+    if parts.scheme or parts.netloc:
+        outside = tag == "a" and parts.scheme == "https"
+        return "" if outside else "leads to another host or scheme"
+    if link.startswith("/"):
+        return "is not relative"
+    target = _resolve(page, unquote(parts.path)) if parts.path else page
+    if target is None or not (folder / target).is_file():
+        return "leads nowhere"
+    if parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].anchors:
+        return "names an anchor that does not exist"
+    return ""
+
+
+def _resolve(page: str, path: str) -> str | None:
+    """The target relative to the site, or None when it climbs out of it."""
+    steps: list[str] = list(PurePosixPath(page).parent.parts)
+    for part in PurePosixPath(path).parts:
+        if part == "..":
+            if not steps:
+                return None
+            steps.pop()
+        else:
+            steps.append(part)
+    return "/".join(steps)
+
+
+def total_bytes(paths: Iterable[Path]) -> int:
+    """Bytes of all files among ``paths``."""
+    return sum(path.stat().st_size for path in paths if path.is_file())

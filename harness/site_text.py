@@ -1,0 +1,88 @@
+"""How numbers and foreign text appear on the site: significant digits, units of time and size, hostile characters."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+
+MINUS = "\N{MINUS SIGN}"
+THIN = "\N{NARROW NO-BREAK SPACE}"
+JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
+HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
+MAX_DECIMALS = 6
+MAX_TEXT = 2000
+
+
+def plain(text: str, limit: int = MAX_TEXT) -> str:
+    """Text from outside with every control, bidirectional override and lone surrogate made visible as <U+XXXX>.
+
+    Joiners stay, because scripts and emoji need them. Longer text than ``limit`` characters ends in an ellipsis.
+    """
+    text = text.replace("\r\n", "\n").replace("\n", " ").replace("\t", " ")
+    shown = "".join(_visible(c) for c in text[: limit + 1])
+    return shown if len(text) <= limit else shown[:limit] + "…"
+
+
+def csv_text(text: str) -> str:
+    """A text cell that no spreadsheet takes for a formula: a leading = + - @ or tab gets an apostrophe."""
+    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def number(value: float, spread: float | None = None) -> str:
+    """``value`` to two significant digits of ``spread``, or to four of its own when there is no spread.
+
+    >>> number(0.034218, 0.0061), number(1903.6, 12.3), number(-0.5)
+    ('0.0342', '1904', '−0.5000')
+    """
+    decimals = _decimals(spread, 2) if spread else _decimals(value, 4)
+    if decimals > MAX_DECIMALS:
+        mantissa, exponent = f"{value:.2e}".split("e")
+        return f"{mantissa.replace('-', MINUS)}e{MINUS if int(exponent) < 0 else ''}{abs(int(exponent))}"
+    text = f"{value:.{max(decimals, 0)}f}"
+    if float(text) == 0:
+        text = text.lstrip("-")
+    whole, dot, rest = text.partition(".")
+    if len(whole.lstrip("-")) > 4:
+        whole = f"{int(whole):,}".replace(",", THIN)
+    return (whole + dot + rest).replace("-", MINUS)
+
+
+def half_width(half: float) -> str:
+    """A half-width to two significant digits, to stand behind ``number(value, half)``."""
+    return number(half, half)
+
+
+def seconds(value: float) -> str:
+    """A duration: 0.42 s, 12.3 s, 4 min 05 s, 2 h 07 min."""
+    if value < 60:
+        return f"{number(value, value / 10) if value else '0'} s"
+    minutes, rest = divmod(round(value), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def size(count: int) -> str:
+    """Bytes in decimal units: 812 B, 41 KB, 9.8 MB."""
+    if count < 1000:
+        return f"{count} B"
+    if count < 1_000_000:
+        return f"{count / 1000:.0f} KB"
+    return f"{count / 1_000_000:.1f} MB"
+
+
+def integer(count: int) -> str:
+    """An integer with narrow spaces between thousands, from five digits on."""
+    return f"{count:,}".replace(",", THIN) if abs(count) >= 10_000 else str(count)
+
+
+def _decimals(scale: float, digits: int) -> int:
+    if scale == 0:
+        return 0
+    return digits - 1 - math.floor(math.log10(abs(scale)))
+
+
+def _visible(character: str) -> str:
+    if character in JOINERS or unicodedata.category(character) not in HIDDEN:
+        return character
+    return f"<U+{ord(character):04X}>"

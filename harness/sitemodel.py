@@ -1,0 +1,263 @@
+"""Published result files -> SiteModel: everything the pages say, as frozen records. No HTML, no media, no clock."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean
+
+from harness.errors import Refused
+from harness.model import Item, Score, Suite
+from harness.site_board import Board, BoardRow, Cell, build_board, has_column
+from harness.site_docs import MetricDoc, metric_docs
+from harness.site_read import read_submission
+from harness.submission import PublishedMetric, PublishedRow, PublishedVariant, Submission
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A file that is not on the site, and why."""
+
+    file: str
+    why: str
+
+
+@dataclass(frozen=True)
+class ScoreView:
+    """A video's score under one column; ``score`` is None when the submission does not have that column."""
+
+    metric: PublishedMetric
+    score: Score | None
+
+
+@dataclass(frozen=True)
+class VideoView:
+    """One video as a card: whose, of what, and its scores in column order."""
+
+    suite: Suite
+    variant: PublishedVariant
+    item: Item
+    row: PublishedRow
+    scores: tuple[ScoreView, ...]
+
+    @property
+    def anchor(self) -> str:
+        """The fragment that names this video on its variant's page."""
+        return f"{self.item.slug}-s{self.row.seed}"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A metric per temporal eighth of the clip, each the mean over the videos that have that eighth."""
+
+    metric: PublishedMetric
+    values: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One variant on one suite. ``videos`` are worst first on ``sorted_by``."""
+
+    board: Board
+    row: BoardRow
+    submission: Submission
+    videos: tuple[VideoView, ...]
+    sorted_by: PublishedMetric | None
+    profiles: tuple[Profile, ...]
+
+
+@dataclass(frozen=True)
+class VariantPage:
+    """One variant, on every suite where it has results."""
+
+    variant: PublishedVariant
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class ItemPage:
+    """All videos of one item in board order. ``absent`` names the variants that have none."""
+
+    board: Board
+    item: Item
+    videos: tuple[VideoView, ...]
+    absent: tuple[PublishedVariant, ...]
+    previous: Item | None
+    following: Item | None
+
+
+@dataclass(frozen=True)
+class MetricPage:
+    """``doc`` is None when the installed metrics do not define this version."""
+
+    metric: PublishedMetric
+    doc: MetricDoc | None
+    tables: tuple[tuple[Board, tuple[tuple[BoardRow, Cell], ...]], ...]
+
+
+@dataclass(frozen=True)
+class SiteModel:
+    """``boards[0]`` is the default suite's. ``updated`` is the newest submission's time, as the file gives it."""
+
+    boards: tuple[Board, ...]
+    variants: tuple[VariantPage, ...]
+    items: tuple[ItemPage, ...]
+    metrics: tuple[MetricPage, ...]
+    updated: str
+    submissions: tuple[Submission, ...]
+
+    def board(self, suite: str) -> Board:
+        """The board of the suite with this label."""
+        return next(board for board in self.boards if board.suite.label == suite)
+
+
+def load_site(paths: Iterable[Path]) -> tuple[SiteModel, tuple[Refusal, ...]]:
+    """Read published files and build the site; a file that is refused is reported and left out.
+
+    Raises:
+        Refused: E-PUBLISH, no file is left.
+    """
+    read: list[tuple[str, Submission]] = []
+    refused: list[Refusal] = []
+    for path in sorted(paths):
+        try:
+            read.append((path.name, read_submission(path)))
+        except Refused as error:
+            refused.append(Refusal(path.name, error.why))
+    kept, conflicts = _without_conflicts(read)
+    if not kept:
+        why = "\n".join(f"{r.file}: {r.why}" for r in [*refused, *conflicts])
+        fix = "harness export writes published files, harness validate checks them"
+        raise Refused("E-PUBLISH", "There is nothing to publish.", why=why or "no published file was given", fix=fix)
+    return build_site(kept, metric_docs()), (*refused, *conflicts)
+
+
+def build_site(submissions: Sequence[Submission], docs: Mapping[str, MetricDoc]) -> SiteModel:
+    """The model of the whole site. ``submissions``: at least one, no two of one variant on one suite."""
+    suites: dict[str, list[Submission]] = {}
+    for submission in submissions:
+        suites.setdefault(submission.suite.label, []).append(submission)
+    boards = _retire([build_board(group[0].suite, group) for group in suites.values()])
+    entries = [_entry(board, row, suites[board.suite.label]) for board in boards for row in board.rows]
+    return SiteModel(
+        boards,
+        _variant_pages(entries),
+        tuple(page for board in boards for page in _item_pages(board, entries)),
+        _metric_pages(boards, docs),
+        max(board.updated for board in boards),
+        tuple(submissions),
+    )
+
+
+def headline(board: Board) -> PublishedMetric | None:
+    """The column that orders videos worst first: the first per-video metric with a direction."""
+    return next((m for m in board.metrics if m.scope == "video" and m.better != "none"), None)
+
+
+def _without_conflicts(read: Sequence[tuple[str, Submission]]) -> tuple[list[Submission], list[Refusal]]:
+    keys: dict[str, Counter[str]] = {}
+    for _, submission in read:
+        keys.setdefault(submission.suite.label, Counter())[submission.suite.key] += 1
+    chosen = {label: min(count, key=lambda key: (-count[key], key)) for label, count in keys.items()}
+    kept: dict[tuple[str, str], tuple[str, Submission]] = {}
+    refused = []
+    for name, submission in read:
+        suite, place = submission.suite, (submission.suite.label, submission.variant.label)
+        if suite.key != chosen[suite.label]:
+            why = f"made with another {suite.label} (key {suite.key}, the others have {chosen[suite.label]})"
+            refused.append(Refusal(name, why))
+        elif place in kept:
+            refused.append(Refusal(name, f"{place[1]} on {place[0]} is already given by {kept[place][0]}"))
+        else:
+            kept[place] = name, submission
+    return [submission for _, submission in kept.values()], refused
+
+
+def _retire(boards: Iterable[Board]) -> tuple[Board, ...]:
+    """Newest versions first, then by how many rows compete; an older version names the one that replaced it."""
+    newest: dict[str, Suite] = {}
+    for board in boards:
+        held = newest.get(board.suite.name)
+        newest[board.suite.name] = max(held or board.suite, board.suite, key=lambda s: s.version)
+    marked = [
+        replace(board, retired_by="" if newest[board.suite.name] == board.suite else newest[board.suite.name].label)
+        for board in boards
+    ]
+    return tuple(sorted(marked, key=lambda b: (b.retired_by != "", -len(b.ranked), b.suite.name, -b.suite.version)))
+
+
+def _entry(board: Board, row: BoardRow, submissions: Iterable[Submission]) -> Entry:
+    submission = next(s for s in submissions if s.variant.label == row.variant.label)
+    items = {item.slug: item for item in board.suite.items}
+    videos = [_video_view(board, submission, items[r.item], r) for r in submission.rows]
+    metric = headline(board)
+    if metric is not None:
+        videos.sort(key=lambda v: _badness(v, metric))
+    profiles = tuple(p for m in board.metrics if m.scope == "video" if (p := _profile(submission, m)) is not None)
+    return Entry(board, row, submission, tuple(videos), metric, profiles)
+
+
+def _video_view(board: Board, submission: Submission, item: Item, row: PublishedRow) -> VideoView:
+    scores = tuple(
+        ScoreView(metric, row.scores.get(metric.label) if has_column(submission, metric) else None)
+        for metric in board.metrics
+        if metric.scope == "video"
+    )
+    return VideoView(board.suite, submission.variant, item, row, scores)
+
+
+def _badness(view: VideoView, metric: PublishedMetric) -> tuple[bool, float, str, int]:
+    """Sort key: worst value first, videos without a value last."""
+    score = next(s.score for s in view.scores if s.metric == metric)
+    value = score.value if score is not None else None
+    signed = 0.0 if value is None else (value if metric.better == "higher" else -value)
+    return value is None, signed, view.item.slug, view.row.seed
+
+
+def _profile(submission: Submission, metric: PublishedMetric) -> Profile | None:
+    if not has_column(submission, metric):
+        return None
+    profiles = [row.scores[metric.label].profile for row in submission.rows if metric.label in row.scores]
+    length = max((len(p) for p in profiles), default=0)
+    eighths = [[p[i] for p in profiles if len(p) == length] for i in range(length)]
+    found = [[v for v in values if v is not None] for values in eighths]
+    means = tuple(fmean(values) if values else None for values in found)
+    return Profile(metric, means) if any(v is not None for v in means) else None
+
+
+def _variant_pages(entries: Iterable[Entry]) -> tuple[VariantPage, ...]:
+    pages: dict[str, list[Entry]] = {}
+    for entry in entries:
+        pages.setdefault(entry.row.variant.label, []).append(entry)
+    return tuple(VariantPage(group[0].row.variant, tuple(group)) for group in pages.values())
+
+
+def _item_pages(board: Board, entries: Iterable[Entry]) -> Iterable[ItemPage]:
+    mine = [entry for entry in entries if entry.board == board]
+    by_item: dict[str, list[VideoView]] = {}
+    for entry in mine:
+        for view in sorted(entry.videos, key=lambda v: v.row.seed):
+            by_item.setdefault(view.item.slug, []).append(view)
+    items = [item for item in board.suite.items if item.slug in by_item]
+    for index, item in enumerate(items):
+        present = {view.variant.label for view in by_item[item.slug]}
+        yield ItemPage(
+            board,
+            item,
+            tuple(by_item[item.slug]),
+            tuple(row.variant for row in board.rows if row.variant.label not in present),
+            items[index - 1] if index else None,
+            items[index + 1] if index + 1 < len(items) else None,
+        )
+
+
+def _metric_pages(boards: Iterable[Board], docs: Mapping[str, MetricDoc]) -> tuple[MetricPage, ...]:
+    tables: dict[str, list[tuple[Board, tuple[tuple[BoardRow, Cell], ...]]]] = {}
+    metrics: dict[str, PublishedMetric] = {}
+    for board in boards:
+        for metric in board.metrics:
+            metrics.setdefault(metric.label, metric)
+            tables.setdefault(metric.label, []).append((board, tuple((row, row.cell(metric)) for row in board.rows)))
+    return tuple(MetricPage(m, docs.get(label), tuple(tables[label])) for label, m in metrics.items())

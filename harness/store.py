@@ -1,0 +1,368 @@
+"""The index of a results folder: the only module that opens DuckDB, and only the coordinator's process uses it.
+
+The database is derived: ``with Store(results)`` makes it again from the spool when it is missing. It is opened for a
+batch and closed, so that another terminal waits milliseconds. Nothing here is a queue: absence means to do.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import duckdb
+
+from harness import queries
+from harness.envelopes import KEYS, TABLES, Row, artefact_of, rows_of, task_of
+from harness.errors import CannotStart, Refused
+from harness.keys import canonical_json, sha256_file
+from harness.model import Suite
+from harness.paths import database, run_folder, spool
+from harness.queries import RunRecord
+from harness.spool import (
+    Envelope,
+    Refusal,
+    archive,
+    by_run,
+    read_archives,
+    read_envelopes,
+    set_aside,
+    write_atomic,
+    write_envelope,
+)
+
+SCHEMA_VERSION = 1
+REGISTRY = "registry"  # the spool folder of what is recorded by the coordinator
+RUN_FILE = "run.json"
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What became of a batch: envelopes accepted, new rows by table, and what was refused and must be done again."""
+
+    envelopes: int = 0
+    rows: Mapping[str, int] = field(default_factory=dict)
+    refused: tuple[Refusal, ...] = ()
+
+
+class Store(queries.Queries):
+    """The index of one results folder, open between ``with`` and its end.
+
+    Args:
+        results: the results folder; the database lies in its ``cache``.
+        wait: seconds to wait for another process to close the database.
+
+    Raises:
+        CannotStart: E-LOCK, the database stays in use; E-STORE, it is damaged, or was made by a newer release.
+    """
+
+    def __init__(self, results: Path, *, wait: float = 5.0) -> None:
+        self.results = results
+        self.path = database(results)
+        self.wait = wait
+        self.rebuilt: Ingested | None = None
+
+    def __enter__(self) -> Store:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.connection = _connect(self.path, self.wait)
+        try:
+            self._prepare()
+        except BaseException:
+            self.connection.close()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.connection.close()
+
+    # -- writing ------------------------------------------------------------------------------------------------
+
+    def ingest(self, envelopes: Iterable[Envelope]) -> Ingested:
+        """Index a batch in one transaction; indexing it again changes nothing.
+
+        Refused: an envelope that is malformed, or whose file is missing or has another digest, or that speaks of
+        another video than the one indexed.
+        """
+        batch: dict[str, dict[tuple[object, ...], Row]] = {table: {} for table in TABLES}
+        videos: dict[str, str] = {}
+        refused: list[Refusal] = []
+        accepted = 0
+        for envelope in envelopes:
+            if reason := self._fault(envelope, videos):
+                refused.append(Refusal(envelope.origin, reason, task_of(envelope.payload), envelope.path))
+                continue
+            accepted += 1
+            for table, row in rows_of(envelope.payload):
+                batch[table].setdefault(tuple(row[name] for name in KEYS[table]), row)
+        with self._transaction():
+            self._withdraw_lost(videos)
+            added = {table: self._insert(table, list(rows.values())) for table, rows in batch.items() if rows}
+            self._note_replications(list(batch["generations"].values()))
+        return Ingested(accepted, added, tuple(refused))
+
+    def ingest_spool(self) -> Ingested:
+        """Index and archive everything that workers have finished; what cannot be used is set aside and reported."""
+        folder = spool(self.results)
+        found, unreadable = read_envelopes(folder)
+        done = self.ingest(found)
+        refused = (*unreadable, *done.refused)
+        bad = {refusal.path for refusal in refused}
+        for refusal in refused:
+            if refusal.path is not None:
+                set_aside(refusal.path)
+        for run, group in by_run(folder, (e for e in found if e.path not in bad)):
+            archive(run, group)
+        return Ingested(done.envelopes, done.rows, refused)
+
+    def rebuild(self) -> Ingested:
+        """Index again everything that archives, spool and run files hold. Repeating it changes nothing."""
+        found, refused = read_archives(spool(self.results))
+        waiting = self.ingest_spool()
+        done = self.ingest(found)
+        for path in sorted((self.results / "runs").glob(f"*/{RUN_FILE}")):
+            self._put_run(queries.parse_run(json.loads(path.read_bytes())))
+        return Ingested(
+            done.envelopes + waiting.envelopes,
+            {t: done.rows.get(t, 0) + waiting.rows.get(t, 0) for t in {*done.rows, *waiting.rows}},
+            (*refused, *waiting.refused, *done.refused),
+        )
+
+    def record_suite(self, suite: Suite, reference_key: str = "") -> None:
+        """Record a suite.
+
+        Raises:
+            Refused: E-SUITE, results in this folder were made with other content under the same version.
+        """
+        held = self._rows("SELECT suite_key FROM suites WHERE name = ? AND version = ?", suite.name, suite.version)
+        if held and held[0]["suite_key"] != suite.key:
+            raise Refused(
+                "E-SUITE",
+                f"{suite.label} has digest {suite.key}, results here were made with {held[0]['suite_key']}.",
+                where=str(self.results),
+                why="a suite never changes under one version",
+                fix=f"restore the suite's files, save the change as {suite.name}@{suite.version + 1}, "
+                "or use another folder: --results DIR",
+            )
+        self._record(
+            "suite",
+            suite.key,
+            name=suite.name,
+            version=suite.version,
+            protocol_key=suite.protocol.key,
+            reference_key=reference_key or None,
+            manifest=suite.manifest(),
+        )
+
+    def record_variant(self, key: str, spec: Mapping[str, Any], source_sha256: str) -> None:
+        """Record a variant; ``spec`` has at least ``name`` and ``revision``."""
+        self._record(
+            "variant", key, name=spec["name"], revision=spec["revision"], spec=dict(spec), source_sha256=source_sha256
+        )
+
+    def record_metric(self, key: str, spec: Mapping[str, Any], source_sha256: str) -> None:
+        """Record a metric; ``spec`` has at least ``name``, ``version``, ``scope``, ``better`` and ``unit``."""
+        fields = {name: spec[name] for name in ("name", "version", "scope", "better", "unit")}
+        self._record("metric", key, **fields, spec=dict(spec), source_sha256=source_sha256)
+
+    def record_environment(self, key: str, described: Mapping[str, Any]) -> None:
+        """Record an environment (see `harness.environment`)."""
+        self._record("environment", key, spec={k: v for k, v in described.items() if k != "git"})
+
+    def record_run(self, run: RunRecord) -> None:
+        """Write a run's ``run.json`` and its row, or replace them: once when it starts and once when it ends."""
+        path = run_folder(self.results, run.run_id) / RUN_FILE
+        write_atomic(path, json.dumps(vars(run), indent=1).encode() + b"\n")
+        self._put_run(run)
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        # Timestamps come back as text in the session's zone; UTC makes them the same everywhere.
+        self.connection.execute("SET TimeZone = 'UTC'")
+        tables = {row["name"] for row in self._rows("SELECT table_name AS name FROM information_schema.tables")}
+        if "meta" in tables:
+            version = int(self._rows("SELECT value FROM meta WHERE key = 'schema_version'")[0]["value"])
+            if version > SCHEMA_VERSION:
+                raise _newer(self.path, version)
+            if version == SCHEMA_VERSION:
+                return
+        with self._transaction():
+            self._create()
+        self.rebuilt = self.rebuild()
+
+    def _create(self) -> None:
+        """Make an empty index, in place of an older release's if there is one."""
+        for row in self._rows("SELECT view_name AS name FROM duckdb_views() WHERE NOT internal"):
+            self.connection.execute(f'DROP VIEW "{row["name"]}"')
+        for row in self._rows("SELECT table_name AS name FROM duckdb_tables()"):
+            self.connection.execute(f'DROP TABLE "{row["name"]}"')
+        self.connection.execute(files("harness").joinpath("schema.sql").read_text(encoding="utf-8"))
+        self.connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", [str(SCHEMA_VERSION)])
+
+    def _fault(self, envelope: Envelope, videos: dict[str, str]) -> str:
+        """Why an envelope is refused, or nothing; notes the video of an accepted generation."""
+        payload = envelope.payload
+        try:
+            rows_of(payload)
+        except (ValueError, KeyError) as error:
+            return f"malformed {envelope.kind or 'envelope'}: {error}"
+        if (artefact := artefact_of(payload)) and (fault := self._artefact_fault(*artefact)):
+            return fault
+        if envelope.kind == "generation":
+            videos.setdefault(payload["gen_key"], payload["video_sha256"])
+        elif (video := payload.get("video_sha256")) and video != self._video(payload["gen_key"], videos, video):
+            return "it was computed on another video than the one that is indexed"
+        return ""
+
+    def _artefact_fault(self, relpath: str, sha256: str) -> str:
+        path = self.results / relpath
+        if ".." in Path(relpath).parts or Path(relpath).is_absolute():
+            return f"{relpath} leaves the results folder"
+        if not path.is_file():
+            return f"{relpath} is missing"
+        found = sha256_file(path)
+        return "" if found == sha256 else f"{relpath} has sha256 {found[:12]}…, expected {sha256[:12]}…"
+
+    def _video(self, gen_key: str, videos: Mapping[str, str], unknown: str) -> str:
+        if gen_key in videos:
+            return videos[gen_key]
+        held = self._rows("SELECT video_sha256 FROM generations WHERE gen_key = ?", gen_key)
+        return str(held[0]["video_sha256"]) if held else unknown
+
+    def _withdraw_lost(self, videos: Mapping[str, str]) -> None:
+        """Forget videos whose file is gone and that were made again with other bytes, and what was measured on them."""
+        held = self._among("SELECT gen_key, video_sha256, relpath FROM generations WHERE gen_key IN", videos)
+        lost = [
+            row["gen_key"]
+            for row in held
+            if row["video_sha256"] != videos[row["gen_key"]] and not (self.results / row["relpath"]).is_file()
+        ]
+        for table in ("generations", "scores", "features") if lost else ():
+            self.connection.execute(f"DELETE FROM {table} WHERE gen_key IN (SELECT unnest(?))", [lost])
+
+    def _note_replications(self, rows: Sequence[Row]) -> None:
+        """A second run's result for a key that is indexed already: kept as evidence, never as a second result."""
+        held = {
+            row["gen_key"]: row
+            for row in self._among(
+                "SELECT gen_key, run_id, frames_sha256 FROM generations WHERE gen_key IN", [r["gen_key"] for r in rows]
+            )
+        }
+        for row in rows:
+            first = held[row["gen_key"]]
+            if first["run_id"] != row["run_id"]:
+                bitwise = first["frames_sha256"] == row["frames_sha256"]
+                self.connection.execute(
+                    "INSERT INTO replications VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                    [row["gen_key"], row["run_id"], row["env_key"], bitwise, row["created_at"]],
+                )
+
+    def _insert(self, table: str, rows: Sequence[Row]) -> int:
+        """One bulk insert from a temporary file: a thousand times faster than a statement a row."""
+        columns = ", ".join(f"'{name}': '{column.sql}'" for name, column in TABLES[table].items())
+        with tempfile.NamedTemporaryFile("w", suffix=".jsonl", dir=self.path.parent, encoding="utf-8") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+            file.flush()
+            done = self.connection.execute(
+                f"INSERT INTO {table} BY NAME SELECT * FROM read_json(?, format = 'newline_delimited', "
+                f"columns = {{{columns}}}, maximum_object_size = 67108864) ON CONFLICT DO NOTHING",
+                [file.name],
+            ).fetchone()
+        return int(done[0]) if done else 0
+
+    def _record(self, kind: str, key: str, **fields: Any) -> None:
+        table = {"suite": "suites", "variant": "variants", "metric": "metrics", "environment": "environments"}[kind]
+        column = KEYS[table][0]
+        if self._rows(f"SELECT 1 FROM {table} WHERE {column} = ?", key):
+            return
+        payload = {"kind": kind, column: key, **fields}
+        path = write_envelope(spool(self.results) / REGISTRY, f"{kind}-{key}", payload)
+        envelope = Envelope(json.loads(canonical_json(payload)), str(path), path)
+        self.ingest([envelope])
+        archive(path.parent, [envelope])
+
+    def _put_run(self, run: RunRecord) -> None:
+        columns = list(vars(run))
+        self.connection.execute(
+            f"INSERT OR REPLACE INTO runs ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
+            list(vars(run).values()),
+        )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self.connection.execute("BEGIN")
+        try:
+            yield
+            self.connection.execute("COMMIT")
+        except duckdb.Error as error:
+            # A failed COMMIT has rolled back already and the connection says so; the first error is the one to tell.
+            with suppress(duckdb.Error):
+                self.connection.execute("ROLLBACK")
+            raise _explain(error, self.path) from error
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+
+
+def _connect(path: Path, wait: float) -> duckdb.DuckDBPyConnection:
+    deadline, pause = time.monotonic() + wait, 0.01
+    while True:
+        try:
+            return duckdb.connect(str(path), config={"threads": 1})
+        except duckdb.Error as error:
+            if "lock" not in str(error).lower():
+                raise _explain(error, path) from error
+            if time.monotonic() + pause > deadline:
+                raise _locked(path, str(error)) from error
+        time.sleep(pause)
+        pause = min(2 * pause, 0.5)
+
+
+def _explain(error: duckdb.Error, path: Path) -> CannotStart:
+    if os.strerror(errno.ENOSPC) in str(error):
+        return CannotStart(
+            "E-DISK",
+            "There is no space left for the index.",
+            where=str(path),
+            why="everything finished is safe in the spool",
+            fix="free some space and run the same command again",
+        )
+    return CannotStart(
+        "E-STORE",
+        "The index cannot be used.",
+        where=str(path),
+        why=str(error).splitlines()[0],
+        fix="delete this file: it is made again from the spool, nothing is lost",
+    )
+
+
+def _newer(path: Path, version: int) -> CannotStart:
+    return CannotStart(
+        "E-STORE",
+        "The index was made by a newer release.",
+        where=str(path),
+        why=f"its schema is version {version}, this release knows {SCHEMA_VERSION}",
+        fix="update exvideo-bench, or use another folder: --results DIR",
+    )
+
+
+def _locked(path: Path, text: str) -> CannotStart:
+    found = re.search(r"held in (.*?) \(PID (\d+)\)", text)
+    holder = f"process {found[2]} ({found[1]})" if found else "another process"
+    return CannotStart(
+        "E-LOCK",
+        f"{path.name} is in use by {holder}.",
+        where=str(path),
+        why="one process at a time can open the index",
+        fix="wait for it, watch it with harness status, or use another folder: --results DIR",
+    )

@@ -1,0 +1,191 @@
+"""Suites: fixed lists of items, read from ``suite.toml`` and held to the digest that is written there.
+
+A suite is a folder of the package `harness.suites` with a ``suite.toml`` and a ``provider.py``. The table says what
+the items are; the provider makes their pixels. (The package and this module cannot share a name, so the package
+re-exports what is public here.)
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.resources
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import numpy as np
+
+from harness import model
+from harness.errors import Refused, UsageError, unknown_name
+from harness.keys import digest, sha256_bytes
+from harness.model import Frames, Image, Item, Suite, frames_digest
+
+PACKAGE = "harness.suites"
+FILE = "suite.toml"
+
+
+class Provider(Protocol):
+    """Makes the pixels of a suite: what ``provider.py`` of its folder must define ``make_provider(table)`` for.
+
+    ``table`` of an item is its table in ``suite.toml``, with whatever the provider needs (a seed, a path).
+    """
+
+    def image(self, table: Mapping[str, Any], protocol: model.Protocol) -> Image:
+        """The conditioning image, uint8 [H, W, 3]."""
+        ...
+
+    def real(self, table: Mapping[str, Any], protocol: model.Protocol) -> Frames | None:
+        """The real continuation of the image, uint8 [T, H, W, 3], or None where there is none."""
+        ...
+
+    def reference(self, protocol: model.Protocol) -> Iterator[tuple[str, Frames]]:
+        """The real clips of the reference set with a slug each, always in the same order."""
+        ...
+
+
+@dataclass(frozen=True)
+class LoadedSuite:
+    """A suite with the means to make its pixels. ``reference_key`` is a digest of the reference clips, or empty."""
+
+    suite: Suite
+    reference_key: str
+    reference_clips: tuple[str, ...] = field(repr=False)
+    provider: Provider = field(repr=False, compare=False)
+    tables: Mapping[str, Mapping[str, Any]] = field(repr=False, compare=False)
+
+    def image(self, item: Item) -> Image:
+        """The conditioning image of an item, uint8 [H, W, 3].
+
+        Raises:
+            Refused: E-SUITE, its bytes are not those that the suite was made with.
+        """
+        image = self.provider.image(self.tables[item.slug], self.suite.protocol)
+        found = image_digest(image)
+        if found != item.image_sha256:
+            raise Refused(
+                "E-SUITE",
+                f"The image of {self.suite.label}/{item.slug} has changed.",
+                where=item.slug,
+                why=f"its sha256 is {found[:12]}…, the suite was made with {item.image_sha256[:12]}…",
+                fix="restore the suite's files; a suite with other images is another version",
+            )
+        return image
+
+    def real(self, item: Item) -> Frames | None:
+        """The real continuation of an item's image, uint8 [T, H, W, 3], or None where the suite has none."""
+        return self.provider.real(self.tables[item.slug], self.suite.protocol)
+
+    def reference(self) -> Iterator[tuple[str, Frames]]:
+        """The reference set: a slug and uint8 [T, H, W, 3] per clip, in fixed order.
+
+        Raises:
+            Refused: E-SUITE, a clip is not the one that the suite was made with, or is missing.
+        """
+        clips = self.provider.reference(self.suite.protocol)
+        for index, expected in enumerate(self.reference_clips):
+            slug, frames = next(clips, ("", None))
+            if frames is None or frames_digest(frames) != expected:
+                raise Refused(
+                    "E-SUITE",
+                    f"The reference set of {self.suite.label} has changed.",
+                    where=f"clip {index} ({slug or 'missing'})",
+                    why=f"the digest of its frames is not {expected[:12]}…, as when the suite was made",
+                    fix="restore the suite's files; another reference set is another version of the suite",
+                )
+            yield slug, frames
+
+
+def suite_names() -> list[str]:
+    """The names of the installed suites, sorted."""
+    return sorted(folder.name for folder in _root().iterdir() if (folder / FILE).is_file())
+
+
+def load_suite(ref: str) -> LoadedSuite:
+    """Load a suite by ``name`` or ``name@version`` and check its digest.
+
+    Raises:
+        UsageError: E-UNKNOWN, there is no such suite, or not in that version.
+        Refused: E-SUITE, the file was edited under its version, or cannot be read.
+    """
+    name, at, version = ref.partition("@")
+    if name not in suite_names():
+        raise unknown_name("suite", name, suite_names())
+    loaded = read_suite(_root() / name / FILE, f"{PACKAGE}.{name}.provider")
+    if at and version != str(loaded.suite.version):
+        raise UsageError(
+            "E-UNKNOWN",
+            f"There is no suite {ref}: {name} is at {loaded.suite.label}.",
+            fix=f"--suite {loaded.suite.label}, or install the release that had {ref}",
+        )
+    return loaded
+
+
+def read_suite(path: Path, provider: str) -> LoadedSuite:
+    """Read one ``suite.toml`` and check it against its own digest; ``provider`` is a module name.
+
+    Raises:
+        Refused: E-SUITE, it is no suite, or its content is not what its digest says.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        suite, expected = _suite(table), str(table["digest"])
+        clips = tuple(str(clip) for clip in table["reference"]["clips"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise Refused(
+            "E-SUITE", f"{path.name} is not a suite.", where=str(path), why=_reason(error), fix="restore the file"
+        ) from error
+    if suite.key != expected:
+        raise Refused(
+            "E-SUITE",
+            f"{suite.label} was edited.",
+            where=str(path),
+            why=f"its digest is {suite.key}, the file says {expected}: a suite never changes under one version",
+            fix=f"restore the file, or give the change a version of its own: {suite.name}@{suite.version + 1}",
+        )
+    make = importlib.import_module(provider).make_provider
+    tables = {str(item["slug"]): item for item in table["items"]}
+    return LoadedSuite(suite, reference_digest(clips), clips, cast(Provider, make(table)), tables)
+
+
+def image_digest(image: Image) -> str:
+    """sha256 over the raw RGB bytes of uint8 [H, W, 3]."""
+    return sha256_bytes(np.ascontiguousarray(image).tobytes())
+
+
+def reference_digest(clips: Sequence[str]) -> str:
+    """The identity of a reference set, from the frame digests of its clips in order; empty for no clips."""
+    return digest("reference/1", list(clips)) if clips else ""
+
+
+def _suite(table: Mapping[str, Any]) -> Suite:
+    items = tuple(
+        Item(
+            str(item["slug"]),
+            str(item["prompt"]),
+            str(item["image_sha256"]),
+            int(item["motion_bucket"]),
+            tuple(str(tag) for tag in item["tags"]),
+        )
+        for item in table["items"]
+    )
+    if len({item.slug for item in items}) != len(items):
+        raise ValueError("two items share a slug")
+    return Suite(
+        str(table["name"]),
+        int(table["version"]),
+        str(table["summary"]),
+        model.Protocol(**table["protocol"]),
+        items,
+        tuple(int(seed) for seed in table["seeds"]),
+        len(table["reference"]["clips"]),
+    )
+
+
+def _root() -> Path:
+    return Path(str(importlib.resources.files(PACKAGE)))
+
+
+def _reason(error: Exception) -> str:
+    return f"it has no {error}" if isinstance(error, KeyError) else str(error)

@@ -1,0 +1,157 @@
+"""The final table of a run as numbers: one cell per variant and metric, each with its n and interval."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from harness.plan import Column, Plan, Row
+from harness.stats import t_interval
+
+MIN_ITEMS_FOR_RANKS = 30
+ARROWS = {"higher": "↑", "lower": "↓", "none": ""}
+
+
+@dataclass(frozen=True)
+class ScoreValue:
+    """A recorded score: ``value`` is None unless ``status`` is ``ok``."""
+
+    value: float | None
+    status: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class SetValue:
+    """A recorded set score with its jackknife."""
+
+    value: float
+    n: int
+    stderr: float | None
+    ci_low: float | None
+    ci_high: float | None
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The scores that the table is made of."""
+
+    scores: Mapping[tuple[str, str], ScoreValue]  # (gen_key, metric_key)
+    sets: Mapping[tuple[str, str], SetValue]  # (set_key, metric_key)
+    seconds: Mapping[str, float]  # gen_key -> seconds of making the video
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number. ``mean`` is None when there is none, and then ``why`` says so.
+
+    ``half_width`` is half of the 95 % interval; ``n_ok`` of ``n_total`` items have a value.
+    """
+
+    mean: float | None
+    half_width: float | None
+    n_ok: int
+    n_total: int
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class SummaryRow:
+    """One variant: its cells in the order of the columns, and the mean seconds of making a video."""
+
+    name: str
+    revision: int
+    role: str
+    family: str
+    cells: tuple[Cell, ...]
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The table. Controls come last: they calibrate the columns and do not compete."""
+
+    suite: str
+    n_items: int
+    columns: tuple[Column, ...]
+    rows: tuple[SummaryRow, ...]
+    skipped: tuple[tuple[str, str], ...]
+
+    @property
+    def ranked(self) -> bool:
+        return self.n_items >= MIN_ITEMS_FOR_RANKS
+
+
+def summarise(plan: Plan, recorded: Recorded) -> Summary:
+    """Average seeds within items, then items, for every row and column of the plan."""
+    rows = [_row(plan, row, recorded) for row in plan.runnable]
+    rows.sort(key=lambda row: row.role == "control")
+    skipped = tuple((row.spec.name, row.skip) for row in plan.rows if row.skip)
+    return Summary(plan.suite.label, len(plan.items), plan.columns, tuple(rows), skipped)
+
+
+def as_record(summary: Summary) -> dict[str, Any]:
+    """The table for ``--json``."""
+    labels = [column.spec.label for column in summary.columns]
+    rows = []
+    for row in summary.rows:
+        cells = {label: asdict(cell) for label, cell in zip(labels, row.cells, strict=True)}
+        rows.append({"variant": row.name, "revision": row.revision, "role": row.role, "seconds": row.seconds} | {"metrics": cells})
+    return {
+        "suite": summary.suite,
+        "n_items": summary.n_items,
+        "ranked": summary.ranked,
+        "better": {column.spec.label: column.spec.better for column in summary.columns},
+        "rows": rows,
+        "skipped": dict(summary.skipped),
+    }
+
+
+def _row(plan: Plan, row: Row, recorded: Recorded) -> SummaryRow:
+    cells = tuple(
+        _set_cell(plan, row, column, recorded) if column.spec.scope == "set" else _video_cell(plan, row, column, recorded)
+        for column in plan.columns
+    )
+    times = [recorded.seconds[unit.gen_key] for unit in row.units if unit.gen_key in recorded.seconds]
+    seconds = sum(times) / len(times) if times else None
+    return SummaryRow(row.spec.name, row.spec.revision, row.spec.role, row.spec.family, cells, seconds)
+
+
+def _video_cell(plan: Plan, row: Row, column: Column, recorded: Recorded) -> Cell:
+    by_item: dict[str, list[float]] = defaultdict(list)
+    reasons: dict[str, int] = defaultdict(int)
+    for unit in row.units:
+        score = recorded.scores.get((unit.gen_key, column.key))
+        if score is None:
+            reasons[column.skip or "not measured"] += 1
+        elif score.value is None:
+            reasons[score.reason] += 1
+        else:
+            by_item[unit.item].append(score.value)
+    means = [sum(values) / len(values) for values in by_item.values()]
+    why = max(reasons, key=lambda reason: reasons[reason]) if reasons else ""
+    if not means:
+        return Cell(None, None, 0, len(plan.items), why)
+    mean, half_width = mean_and_half_width(means)
+    return Cell(mean, half_width, len(means), len(plan.items), why)
+
+
+def _set_cell(plan: Plan, row: Row, column: Column, recorded: Recorded) -> Cell:
+    found = recorded.sets.get((row.set_key, column.key))
+    total = len(plan.items)
+    if found is None:
+        made = len({unit.item for unit in row.units if unit.gen_key in recorded.seconds})
+        why = f"{made} of {total} videos" if made < total else "not computed"
+        return Cell(None, None, 0, total, column.skip or why)
+    half = None if found.ci_low is None or found.ci_high is None else (found.ci_high - found.ci_low) / 2
+    return Cell(found.value, half, found.n, total)
+
+
+def mean_and_half_width(values: list[float]) -> tuple[float, float | None]:
+    """The mean and half of its 95 % t interval; None for a single value, which has no interval."""
+    if len(values) < 2:
+        return values[0], None
+    mean, low, high = t_interval(values)
+    return mean, (high - low) / 2

@@ -1,0 +1,140 @@
+"""Masters: lossless video files that decode to exactly the frames that went in.
+
+FFV1 level 3 in Matroska, every frame a key frame, written without time, random numbers or library version, so that
+equal frames give equal bytes on one installation. A tag holds the CRC-32 of every frame's pixels: decoders conceal
+damage by repeating what came before, so their word is not taken for it.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.codec.context import Flags
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from harness.errors import ItemError
+from harness.model import Frames
+
+# FFV1 holds 8-bit RGB as bgr0; converting from rgb24 only moves bytes.
+_STORED = "bgr0"
+_ENCODER = {"level": "3", "coder": "1", "context": "0", "slicecrc": "1", "g": "1"}
+_SLICES = 4
+_CHECKSUMS = "FRAME_CRC32"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a file says about itself. ``frames`` is None where it does not say."""
+
+    frames: int | None
+    width: int
+    height: int
+    fps: Fraction
+
+
+def write_master(path: Path, frames: Frames, fps: int) -> None:
+    """Write uint8 [T, H, W, 3] as a master. Not atomic: write to a temporary name and rename.
+
+    Raises:
+        ValueError: the frames are not uint8 [T, H, W, 3] with T at least 1, or ``fps`` is not positive.
+    """
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape:
+        raise ValueError(f"a master takes uint8 [T, H, W, 3], got {frames.dtype} {list(frames.shape)}")
+    if fps < 1:
+        raise ValueError(f"fps must be at least 1, got {fps}")
+    with av.open(str(path), "w", format="matroska", options={"fflags": "+bitexact"}) as container:
+        container.metadata[_CHECKSUMS] = " ".join(_checksum(frame) for frame in frames)
+        stream = container.add_stream("ffv1", rate=Fraction(fps), options=_encoder(frames))
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = _STORED
+        stream.thread_count = 1
+        stream.codec_context.flags |= Flags.bitexact
+        for frame in np.ascontiguousarray(frames):
+            picture = av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(format=_STORED)
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+
+
+def read_master(path: Path) -> Frames:
+    """Decode every frame of a master: uint8 [T, H, W, 3].
+
+    Raises:
+        ItemError: E-VIDEO, the file is missing, damaged, ends early, or was not written by `write_master`; names the
+            file and the first frame that is wrong.
+    """
+    decoded: list[Frames] = []
+    expected: list[str] = []
+    try:
+        with _open(path) as container:
+            stream = _video(container)
+            expected = container.metadata[_CHECKSUMS].split()
+            stream.thread_count = 1
+            for picture, checksum in zip(container.decode(stream), expected, strict=True):
+                frame = np.asarray(picture.to_ndarray(format="rgb24"), dtype=np.uint8)
+                if _checksum(frame) != checksum:
+                    raise ValueError("the pixels are not those that were written")
+                decoded.append(frame)
+        return np.stack(decoded)
+    except KeyError as error:
+        raise _unreadable(path, 0, 0, "it carries no checksums, so it is damaged or no master") from error
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise _unreadable(path, len(decoded), len(expected), str(error)) from error
+
+
+def probe(path: Path) -> Probe:
+    """Read a video's header.
+
+    Raises:
+        ItemError: E-VIDEO, the file is missing or no video.
+    """
+    try:
+        with _open(path) as container:
+            stream = _video(container)
+            declared = container.metadata.get(_CHECKSUMS)
+            count = len(declared.split()) if declared else stream.frames or None
+            return Probe(count, stream.width, stream.height, stream.average_rate or Fraction(0))
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise _unreadable(path, 0, 0, str(error)) from error
+
+
+def _open(path: Path) -> InputContainer:
+    if not path.is_file():
+        raise OSError("there is no such file")
+    container: InputContainer = av.open(str(path))
+    return container
+
+
+def _video(container: InputContainer) -> VideoStream:
+    streams = [stream for stream in container.streams.video if stream.codec_context is not None]
+    if not streams:
+        raise ValueError("it holds no video that can be decoded")
+    return streams[0]
+
+
+def _checksum(frame: Frames) -> str:
+    """CRC-32 of the pixels with the shape in front, which raw bytes alone do not tell."""
+    height, width = frame.shape[:2]
+    return f"{zlib.crc32(np.ascontiguousarray(frame), zlib.crc32(f'{height}x{width}:'.encode())):08x}"
+
+
+def _encoder(frames: Frames) -> dict[str, str]:
+    """Options of the encoder; a frame too small to be cut into slices is one slice."""
+    slices = _SLICES if min(frames.shape[1:3]) >= 2 * _SLICES else 1
+    return {**_ENCODER, "slices": str(slices)}
+
+
+def _unreadable(path: Path, index: int, declared: int, why: str) -> ItemError:
+    of = f" of {declared}" if declared else ""
+    return ItemError(
+        "E-VIDEO",
+        f"{path.name} cannot be decoded at frame {index}{of}.",
+        where=str(path),
+        why=why,
+        fix="delete this file and run the same command again: only this video is made anew",
+    )

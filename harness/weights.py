@@ -1,0 +1,144 @@
+"""Weight files: where they are looked for, and that they are the ones they claim to be.
+
+A package that ships weights keeps them in its ``weights`` folder beside a ``manifest.json``: sha256 by path relative
+to the package. Other weights are looked for in ``$HARNESS_WEIGHTS``, ``./weights`` and
+``~/.cache/exvideo-bench/weights``.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+import os
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from harness.errors import CannotStart
+from harness.keys import sha256_file
+from harness.model import Weight
+
+FOLDER = "weights"
+MANIFEST = "manifest.json"
+
+_verified: dict[tuple[str, int, int], str] = {}  # (path, mtime_ns, size) -> sha256
+
+
+def shipped(package: str, path: str, *, name: str = "", how: str = "") -> Weight:
+    """A weight file of an installed package, with its digest from the package's manifest.
+
+    A file that the manifest does not list, because it has just been made here, is identified by its own bytes.
+    Where there is neither, ``sha256`` is empty and `missing` reports it.
+
+    Args:
+        package: such as ``harness.variants``.
+        path: relative to the package, as in the manifest: ``weights/mini/mini-exvideo.safetensors``.
+        name: the part it plays; by default the file's name without its ending.
+        how: the command that makes the file.
+    """
+    name = name or Path(path).stem
+    sha256 = _manifest(package).get(path, "")
+    weight = Weight(name, path, sha256, package, how)
+    if not sha256 and (file := _find(weight)) is not None:
+        return Weight(name, path, _sha256(file), package, how)
+    return weight
+
+
+def resolve(weight: Weight) -> Path:
+    """The path of a weight file whose bytes have been checked (once per path, time and size in one process).
+
+    Raises:
+        CannotStart: E-WEIGHTS, it is not there; E-WEIGHTS-DIGEST, it is another file.
+    """
+    path = _find(weight)
+    if path is None:
+        raise CannotStart(
+            "E-WEIGHTS",
+            f"The weights '{weight.name}' were not found.",
+            where="looked for " + ", ".join(str(p) for p in _candidates(weight)),
+            why="they do not come with this installation",
+            fix=weight.how or f"put {Path(weight.path).name} into $HARNESS_WEIGHTS",
+        )
+    found = _sha256(path)
+    if weight.sha256 and found != weight.sha256:
+        raise CannotStart(
+            "E-WEIGHTS-DIGEST",
+            f"{path.name} is not the file that '{weight.name}' stands for.",
+            where=str(path),
+            why=f"its sha256 is {found[:12]}…, expected {weight.sha256[:12]}…: "
+            "another checkpoint would be scored under this name",
+            fix="restore the file; a checkpoint that is meant to differ is a variant of its own",
+        )
+    return path
+
+
+def missing(weights: Iterable[Weight]) -> list[Weight]:
+    """Those that are not on this machine. Only looks, so a wrong digest is found by `resolve`."""
+    return [weight for weight in weights if _find(weight) is None]
+
+
+@cache
+def _manifest(package: str) -> dict[str, str]:
+    path = _package_folder(package) / FOLDER / MANIFEST
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    try:
+        value = json.loads(text)
+        if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
+            raise ValueError("expected an object of path: sha256")
+    except ValueError as error:
+        raise CannotStart(
+            "E-WEIGHTS", "A manifest of weights cannot be read.", where=str(path), why=str(error), fix="restore it"
+        ) from error
+    return value
+
+
+def _package_folder(package: str) -> Path:
+    return Path(str(importlib.resources.files(package)))
+
+
+def _candidates(weight: Weight) -> list[Path]:
+    if Path(weight.path).is_absolute():
+        return [Path(weight.path)]
+    if weight.package:
+        return [_package_folder(weight.package) / weight.path]
+    folders = [Path(FOLDER), Path.home() / ".cache" / "exvideo-bench" / FOLDER]
+    if named := os.environ.get("HARNESS_WEIGHTS"):
+        folders.insert(0, Path(named))
+    return [folder / weight.path for folder in folders]
+
+
+def _find(weight: Weight) -> Path | None:
+    return next((path for path in _candidates(weight) if path.is_file()), None)
+
+
+def _sha256(path: Path) -> str:
+    facts = path.stat()
+    key = (str(path.resolve()), facts.st_mtime_ns, facts.st_size)
+    if key not in _verified:
+        _verified[key] = sha256_file(path)
+    return _verified[key]
+
+
+def safetensors_header(path: Path) -> dict[str, Any]:
+    """The JSON header of a safetensors file: tensors by name and ``__metadata__``. Reads no tensor, needs no torch.
+
+    Raises:
+        CannotStart: E-WEIGHTS, not a safetensors file.
+    """
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if length > path.stat().st_size:
+                raise ValueError("the header is longer than the file")
+            header = json.loads(file.read(length))
+        if not isinstance(header, dict):
+            raise ValueError("the header is not an object")
+    except (OSError, ValueError) as error:
+        raise CannotStart(
+            "E-WEIGHTS", f"{path.name} is not a safetensors file.", where=str(path), why=str(error)
+        ) from error
+    return header

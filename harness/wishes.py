@@ -1,0 +1,159 @@
+"""What the user asked for, resolved against what is installed: suite, variants and metrics, with why any is skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.errors import CannotStart, UsageError
+from harness.machine import Machine, look
+from harness.model import Weight
+from harness.paths import DEFAULT_RESULTS
+from harness.plan import Column, skip_reason
+from harness.registry import MetricSpec, Registry, VariantSpec, load_plugins
+from harness.select import select
+from harness.suite import LoadedSuite, load_suite
+from harness.weights import missing, resolve
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The options of ``harness run``. ``threads`` 0 shares the cores among the workers."""
+
+    variants: str = "all"
+    suite: str = "mini"
+    metrics: str = "all"
+    limit: int | None = None
+    results: Path = DEFAULT_RESULTS
+    dry_run: bool = False
+    yes: bool = False
+    plugins: tuple[Path, ...] = ()
+    threads: int = 0
+    argv: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """Everything a plan is made from, except what the results folder already holds."""
+
+    suite: LoadedSuite
+    registry: Registry
+    machine: Machine
+    variants: tuple[tuple[VariantSpec, str], ...]
+    columns: tuple[Column, ...]
+    notes: tuple[str, ...]
+
+
+def resolve_wishes(options: RunOptions, machine: Callable[[], Machine] = look) -> Wishes:
+    """Load plugins and suite, and apply the selectors.
+
+    Raises:
+        UsageError: E-UNKNOWN, E-PLUGIN or E-OPTION.
+        CannotStart: E-WEIGHTS-DIGEST, a weight file is not the one it claims to be; E-WEIGHTS or E-NO-GPU, when
+            nothing that was selected can run.
+    """
+    registry = load_plugins(options.plugins)
+    suite = load_suite(options.suite)
+    check_limit(options.limit, len(suite.suite.items))
+    chosen = chosen_variants(registry, options.variants)
+    notes = [f"{broken.source} was not loaded: {broken.reason}" for broken in registry.broken]
+    metrics, added = chosen_metrics(registry, options.metrics)
+    notes += added
+    found = machine()
+    variants = tuple((spec, why_skip(spec, found, suite)) for spec in chosen)
+    if all(skip for _, skip in variants):
+        raise nothing_runs(variants)
+    for spec, skip in variants:
+        if not skip:
+            check_weights(spec.config.needs().weights, spec.name)
+    columns = tuple(make_column(registry, spec, bool(suite.reference_key)) for spec in metrics)
+    return Wishes(suite, registry, found, variants, columns, tuple(notes))
+
+
+def check_limit(limit: int | None, items: int) -> None:
+    """Raises UsageError E-OPTION unless 1 <= limit; a limit above the suite's size takes all."""
+    if limit is not None and limit < 1:
+        raise UsageError("E-OPTION", f"--limit {limit} leaves nothing to do.", fix=f"--limit 1 to {items}")
+
+
+def chosen_variants(registry: Registry, expression: str) -> list[VariantSpec]:
+    """Variants by selector; a broken plugin is fatal only if it was named."""
+    _refuse_broken(registry, expression)
+    versions = {name: spec.revision for name, spec in registry.variants.items()}
+    names = select(expression, list(registry.variants), "variant", versions)
+    return [registry.variants[name] for name in names]
+
+
+def chosen_metrics(registry: Registry, expression: str) -> tuple[list[MetricSpec], list[str]]:
+    """Metrics by selector, with the companions without which a number would mislead, and a note for each added."""
+    _refuse_broken(registry, expression)
+    versions = {name: spec.version for name, spec in registry.metrics.items()}
+    names = select(expression, list(registry.metrics), "metric", versions)
+    notes = []
+    for name in list(names):
+        beside = registry.metrics[name].beside
+        if beside in registry.metrics and beside not in names:
+            names.append(beside)
+            notes.append(f"{beside} added: {name} is read beside it")
+    return [registry.metrics[name] for name in names], notes
+
+
+def why_skip(spec: VariantSpec, machine: Machine, suite: LoadedSuite) -> str:
+    """Why a variant cannot run here, empty when it can."""
+    needs = spec.config.needs()
+    has_real = needs.real and suite.real(suite.suite.items[0]) is not None
+    return skip_reason(needs, machine, missing(needs.weights), has_real)
+
+
+def make_column(registry: Registry, spec: MetricSpec, has_reference: bool) -> Column:
+    """A metric with its key, and why it cannot be computed here if it cannot."""
+    key = str(registry.metric_key(spec))
+    if spec.scope != "set":
+        return Column(spec, key)
+    extractor = registry.extractor(spec.extractor)
+    absent = missing(extractor.weights)
+    skip = "" if has_reference else "the suite has no reference set"
+    if absent:
+        skip = f"n/a (weights): {', '.join(w.name for w in absent)}" + "".join(f"; {w.how}" for w in absent[:1] if w.how)
+    else:
+        check_weights(extractor.weights, spec.name)
+    return Column(spec, key, extractor.key, skip)
+
+
+def check_weights(weights: Iterable[Weight], owner: str) -> None:
+    """Raises CannotStart E-WEIGHTS-DIGEST for a file with other bytes, naming who would have used it."""
+    for weight in weights:
+        try:
+            resolve(weight)
+        except CannotStart as error:
+            fix = f"{error.fix}; or leave it out: --variants 'all,-{owner}'" if error.fix else ""
+            raise CannotStart(
+                error.code, f"{owner}: {error.what}", where=error.where, why=error.why, fix=fix
+            ) from error
+
+
+def nothing_runs(variants: Sequence[tuple[VariantSpec, str]]) -> CannotStart:
+    """The error when every selected variant would be skipped."""
+    spec, skip = variants[0]
+    code = "E-WEIGHTS" if skip.startswith("no weights") else "E-NO-GPU" if "GPU" in skip or "CUDA" in skip else "E-NEEDS"
+    others = f" (and {len(variants) - 1} more)" if len(variants) > 1 else ""
+    return CannotStart(code, f"{spec.name}{others} cannot run here.", why=skip, fix=f"harness doctor {spec.name}")
+
+
+def with_absolute_paths(options: RunOptions) -> RunOptions:
+    """Workers are started from the same folder, but a plugin may change it."""
+    return replace(
+        options,
+        results=options.results.absolute(),
+        plugins=tuple(path.absolute() for path in options.plugins),
+    )
+
+
+def _refuse_broken(registry: Registry, expression: str) -> None:
+    """Naming a plugin that did not load gives its reason instead of 'no such name'."""
+    stems = {broken.source.rpartition(".")[2]: broken for broken in registry.broken}
+    for term in expression.split(","):
+        name = term.strip().partition("@")[0]
+        if broken := stems.get(name.replace("-", "_")):
+            raise UsageError("E-PLUGIN", f"{broken.source} was not loaded.", why=broken.reason)

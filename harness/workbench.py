@@ -1,0 +1,113 @@
+"""What every kind of work in a worker process shares: the folder, the suite, the plugins, and how faults are named."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError, ItemError
+from harness.model import Item
+from harness.paths import scratch, spool
+from harness.registry import Registry
+from harness.spool import write_envelope
+from harness.status import now
+from harness.suite import LoadedSuite
+from harness.tasks import Fault, Task
+
+
+@dataclass
+class Workbench:
+    """One worker's tools.
+
+    ``threads`` is the number of CPU threads that numerical libraries may use in this process. ``written`` counts the
+    envelopes of the task in hand.
+    """
+
+    results: Path
+    suite: LoadedSuite
+    registry: Registry
+    run_id: str
+    worker: str
+    device: str = "cpu"
+    threads: int = 1
+    env_key: str = ""
+    written: int = 0
+    _items: dict[str, Item] = field(default_factory=dict)
+
+    def item(self, slug: str) -> Item:
+        if not self._items:
+            self._items = {item.slug: item for item in self.suite.suite.items}
+        return self._items[slug]
+
+    def envelope(self, name: str, payload: dict[str, Any]) -> None:
+        """Commit one piece of finished work to the spool."""
+        stamp = {"env_key": self.env_key, "run_id": self.run_id, "created_at": now()}
+        write_envelope(spool(self.results) / self.run_id / self.worker, name, {**payload, **stamp})
+        self.written += 1
+
+    def failure(self, task: Task, fault: Fault, trace: str) -> None:
+        """Record one failed attempt at a task, or at one metric or extractor of it."""
+        key = f"{task.id}:{fault.subject}" if fault.subject else task.id
+        self.envelope(
+            f"failure-{task.attempt}-{key}".replace(":", "-"),
+            {
+                "kind": "failure",
+                "task_key": key,
+                "stage": fault.stage,
+                "attempt": task.attempt,
+                "code": fault.code,
+                "message": fault.message,
+                "traceback": trace,
+                "retryable": fault.retryable,
+                "occurred_at": now(),
+            },
+        )
+
+    def settle_libraries(self) -> None:
+        """Hold whatever numerical libraries are loaded by now to deterministic kernels and the thread count."""
+        if cv2 := sys.modules.get("cv2"):
+            cv2.setNumThreads(self.threads)
+        if torch := sys.modules.get("torch"):
+            torch.set_num_threads(self.threads)
+            torch.backends.cudnn.benchmark = False
+            torch.backends.cudnn.deterministic = True
+            torch.use_deterministic_algorithms(True, warn_only=True)
+
+    @contextmanager
+    def new_file(self, suffix: str) -> Iterator[Path]:
+        """A path under ``results/tmp`` that is removed at the end unless the body renamed it away."""
+        folder = scratch(self.results)
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f"{self.worker}-", suffix=suffix, dir=folder)
+        os.close(handle)
+        try:
+            yield Path(name)
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+
+def fault_of(error: BaseException, stage: str, subject: str = "") -> Fault:
+    """Give an exception its stable code, and say whether trying again can help."""
+    if isinstance(error, HarnessError):
+        text = "  ".join(part for part in (error.what, error.where, error.why) if part)
+        return Fault(stage, error.code, text, isinstance(error, ItemError) and error.retryable, subject)
+    text = f"{type(error).__name__}: {error}"
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return Fault(stage, "E-MEMORY", text, True, subject)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Fault(stage, "E-DISK", text, False, subject)
+    if isinstance(error, OSError) and error.errno in (errno.EIO, errno.ESTALE, errno.ETIMEDOUT):
+        return Fault(stage, "E-IO", text, True, subject)
+    return Fault(stage, {"load": "E-LOAD", "generate": "E-GENERATE"}.get(stage, "E-SCORE"), text, False, subject)
+
+
+def trace_of(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))

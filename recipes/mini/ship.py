@@ -1,0 +1,63 @@
+"""Put trained weights where the package ships them: half precision, with their digests in the manifest.
+
+python recipes/mini/ship.py base work/base            -> variants/weights/mini/base/
+python recipes/mini/ship.py variant work/mini-exvideo.safetensors
+python recipes/mini/ship.py extractor work/world.safetensors
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderTiny, UNetSpatioTemporalConditionModel
+from transformers import CLIPVisionModelWithProjection
+
+from harness.keys import sha256_file
+
+ROOT = Path(__file__).resolve().parents[2]
+MODELS = {
+    "unet": UNetSpatioTemporalConditionModel,
+    "vae": AutoencoderTiny,
+    "image_encoder": CLIPVisionModelWithProjection,
+}
+
+
+def ship_base(source: Path, target: Path) -> list[Path]:
+    """Copy a diffusers folder, its three networks in half precision."""
+    for name, cls in MODELS.items():
+        cls.from_pretrained(source / name).to(torch.float16).save_pretrained(target / name)
+    for name in ("scheduler", "feature_extractor"):
+        shutil.copytree(source / name, target / name, dirs_exist_ok=True)
+    shutil.copy(source / "model_index.json", target)
+    return sorted(target.rglob("*.safetensors"))
+
+
+def record(package: Path, files: list[Path]) -> None:
+    """Write the digests of ``files`` into the package's weights/manifest.json."""
+    path = package / "weights" / "manifest.json"
+    held = json.loads(path.read_text()) if path.exists() else {}
+    held.update({file.relative_to(package).as_posix(): sha256_file(file) for file in files})
+    path.write_text(json.dumps(held, indent=2, sort_keys=True) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("base", "variant", "extractor"))
+    parser.add_argument("source", type=Path)
+    args = parser.parse_args()
+    variants, metrics = ROOT / "variants", ROOT / "metrics"
+    if args.what == "base":
+        record(variants, ship_base(args.source, variants / "weights" / "mini" / "base"))
+        return
+    package = variants if args.what == "variant" else metrics
+    folder = package / "weights" / ("mini" if args.what == "variant" else "")
+    folder.mkdir(parents=True, exist_ok=True)
+    record(package, [Path(shutil.copy(args.source, folder))])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The mini suite and the procedural world that it shows."""

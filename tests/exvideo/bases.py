@@ -1,0 +1,65 @@
+"""Tiny random bases in diffusers' folder format, one with each autoencoder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKLTemporalDecoder, AutoencoderTiny, StableVideoDiffusionPipeline
+from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
+
+from harness.exvideo.scheduler import euler_scheduler
+from tests.exvideo.helpers import tiny_unet
+
+
+def svd_vae() -> AutoencoderKLTemporalDecoder:
+    return AutoencoderKLTemporalDecoder(
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        block_out_channels=(32, 32),
+        latent_channels=4,
+        layers_per_block=1,
+    )
+
+
+def tiny_vae() -> AutoencoderTiny:
+    return AutoencoderTiny(
+        encoder_block_out_channels=(8, 8),
+        decoder_block_out_channels=(8, 8),
+        latent_channels=4,
+        num_encoder_blocks=(1, 1),
+        num_decoder_blocks=(1, 1),
+        scaling_factor=0.7,
+    )
+
+
+def tower() -> CLIPVisionModelWithProjection:
+    config = CLIPVisionConfig(
+        hidden_size=32,
+        intermediate_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        image_size=224,
+        patch_size=32,
+        projection_dim=24,
+    )
+    return CLIPVisionModelWithProjection(config)
+
+
+def pipeline(vae: AutoencoderKLTemporalDecoder | AutoencoderTiny) -> StableVideoDiffusionPipeline:
+    torch.manual_seed(0)
+    pipe = StableVideoDiffusionPipeline(
+        vae=vae,
+        image_encoder=tower(),
+        unet=tiny_unet(),
+        scheduler=euler_scheduler(0.02, 80.0),
+        feature_extractor=CLIPImageProcessor(),
+    )
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def save_base(folder: Path, *, tiny: bool) -> Path:
+    """A base with autoencoder stride 2, 4 latent channels, 8 native frames."""
+    torch.manual_seed(1)
+    pipeline(tiny_vae() if tiny else svd_vae()).save_pretrained(folder)
+    return folder

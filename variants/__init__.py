@@ -1,0 +1,1 @@
+"""Variants: one file is one family of rows."""

@@ -1,0 +1,179 @@
+"""The mini family: a small SVD of the procedural world and its post-tuned ExVideo configurations.
+
+Base: 8 frames of 64x64, shipped in ``weights/mini/base`` in diffusers' folder format. Extended to 40 frames, five
+times its native length, as ExVideo extends SVD from 25 to 128. `mini-exvideo`, `mini-no-conv`, `mini-pos-static` and
+`mini-temporal-only` form the 2x2 factorial of convolution and positions; the last three rows are not tuned at all.
+
+Every row is the same class with other settings. All noise is drawn by the harness on the CPU from item and seed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from harness.api import Frames, Generator, Needs, Request, Weight, resolve_weight, safetensors_header, variant
+from harness.api import shipped_weight as shipped
+
+FAMILY = "mini"
+PACKAGE = "harness.variants"
+BASE = "weights/mini/base"
+PARTS = {
+    "unet": "unet/diffusion_pytorch_model.safetensors",
+    "vae": "vae/diffusion_pytorch_model.safetensors",
+    "image_encoder": "image_encoder/model.safetensors",
+}
+NATIVE_FRAMES = 8
+
+
+@dataclass(frozen=True)
+class MiniVariant:
+    """Settings of one row; every field enters the key.
+
+    ``positions`` names the embedding of frame numbers. ``checkpoint`` is the tuned row's file name without ending,
+    empty for a row that is not tuned; a tuned row's convolution and table come from its checkpoint's own header,
+    ``conv`` and ``positions`` say what it must hold.
+    """
+
+    checkpoint: str = ""
+    conv: bool = False
+    positions: str = "sin"
+    num_frames: int = 40
+    steps: int = 15
+    guidance: float = 1.0
+    noise_aug_strength: float = 0.02
+    window: int | None = None
+    stride: int | None = None
+
+    def needs(self) -> Needs:
+        how = "recipes/mini/README.md has the command that makes it"
+        weights = [shipped(PACKAGE, f"{BASE}/{path}", name=part, how=how) for part, path in PARTS.items()]
+        return Needs(weights=(*weights, *filter(None, [self.tuned_weight()])))
+
+    def tuned_weight(self) -> Weight | None:
+        """The checkpoint of a tuned row."""
+        if not self.checkpoint:
+            return None
+        how = (
+            f"harness posttune --base variants/{BASE} --frames {self.num_frames} --positions {self.positions} "
+            f"--conv {'identity' if self.conv else 'none'} --out variants/weights/mini/{self.checkpoint}.safetensors"
+        )
+        return shipped(PACKAGE, f"weights/mini/{self.checkpoint}.safetensors", how=how)
+
+    def facts(self) -> dict[str, Any]:
+        """Training cost of the row, from its checkpoint's header."""
+        weight = self.tuned_weight()
+        if weight is None:
+            return {}
+        header = safetensors_header(resolve_weight(weight))
+        metadata = header.pop("__metadata__", {})
+        tuned = sum(math.prod(tensor["shape"]) for tensor in header.values())
+        return {"trainable_parameters": tuned, "training": json.loads(metadata["training"])}
+
+    def load(self, device: str) -> Generator:
+        return _Generator(self, device)
+
+
+class _Generator:
+    """A loaded base with its extension."""
+
+    def __init__(self, config: MiniVariant, device: str) -> None:
+        from harness.exvideo.base import base_digest, load_base
+        from harness.exvideo.checkpoint import load_checkpoint
+        from harness.exvideo.extension import ExtensionConfig, extend
+
+        paths = {weight.name: resolve_weight(weight) for weight in config.needs().weights}
+        base = paths["unet"].parents[1]
+        self.config = config
+        self.components = load_base(base, device)
+        unet = self.components.unet
+        if config.checkpoint:
+            load_checkpoint(unet, paths[config.checkpoint], base=base_digest(base))
+        elif config.positions == "reflect":
+            frames = config.num_frames
+            extend(unet, ExtensionConfig.of_native(NATIVE_FRAMES, num_frames=frames, conv="none", positions="reflect"))
+
+    def generate(self, request: Request) -> Frames:
+        from harness.exvideo.pipeline import SamplingSettings, generate
+
+        protocol, config = request.protocol, self.config
+        settings = SamplingSettings(
+            num_frames=protocol.num_frames,
+            steps=config.steps,
+            fps=protocol.fps,
+            motion_bucket=request.item.motion_bucket,
+            noise_aug_strength=config.noise_aug_strength,
+            max_guidance=config.guidance,
+            window=config.window,
+            stride=config.stride,
+        )
+        shape = self.components.latent_shape(protocol.num_frames, protocol.height, protocol.width)
+        noise = request.noise("latents", shape)
+        image_noise = request.noise("image", (3, protocol.height, protocol.width))
+        return generate(self.components, request.image, settings, noise, image_noise)
+
+
+@variant(
+    "mini-exvideo", revision=1, family=FAMILY, role="method", summary="ExVideo: identity 3D conv, learned positions"
+)
+class ExVideo(MiniVariant):
+    checkpoint: str = "mini-exvideo"
+    conv: bool = True
+    positions: str = "learn_reflect"
+
+
+@variant("mini-no-conv", revision=1, family=FAMILY, summary="Ablation A: without the identity 3D conv")
+class NoConv(MiniVariant):
+    checkpoint: str = "mini-no-conv"
+    positions: str = "learn_reflect"
+
+
+@variant("mini-pos-learned", revision=1, family=FAMILY, summary="Ablation B: learned positions from a random start")
+class PosLearned(MiniVariant):
+    checkpoint: str = "mini-pos-learned"
+    conv: bool = True
+    positions: str = "learn_rand"
+
+
+@variant("mini-pos-static", revision=1, family=FAMILY, summary="Ablation B: static sinusoid of the frame number")
+class PosStatic(MiniVariant):
+    checkpoint: str = "mini-pos-static"
+    conv: bool = True
+
+
+@variant("mini-pos-static-reflect", revision=1, family=FAMILY, summary="static sinusoid of the reflected frame id")
+class PosStaticReflect(MiniVariant):
+    checkpoint: str = "mini-pos-static-reflect"
+    conv: bool = True
+    positions: str = "reflect"
+
+
+@variant("mini-temporal-only", revision=1, family=FAMILY, summary="neither part: only SVD's temporal weights are tuned")
+class TemporalOnly(MiniVariant):
+    checkpoint: str = "mini-temporal-only"
+
+
+@variant("mini-svd-direct", revision=1, family=FAMILY, role="baseline", summary="the base run at 40 frames, not tuned")
+class SvdDirect(MiniVariant):
+    pass
+
+
+@variant(
+    "mini-svd-reflect",
+    revision=1,
+    family=FAMILY,
+    role="baseline",
+    summary="reflected ids, not tuned: step 0 of ExVideo",
+)
+class SvdReflect(MiniVariant):
+    positions: str = "reflect"
+
+
+@variant(
+    "mini-svd-window", revision=1, family=FAMILY, role="baseline", summary="overlapping 8-frame windows, not tuned"
+)
+class SvdWindow(MiniVariant):
+    window: int | None = 8
+    stride: int | None = 4
