@@ -67,7 +67,7 @@ class Coordinator:
     Args:
         have: digests of (video, frames) by gen_key, for videos that are already there.
         features: sha256 of feature files by (gen_key, extractor name), for those already there.
-        ingest: index the spool.
+        ingest: index the spool; returns how many envelopes it refused, whose work is still to do.
         folder: the run's folder, for ``status.json``.
         spool: the folder for the coordinator's own envelopes (failures of lost workers).
     """
@@ -80,7 +80,7 @@ class Coordinator:
         *,
         have: Mapping[str, tuple[str, str]],
         features: Mapping[tuple[str, str], str],
-        ingest: Callable[[], None],
+        ingest: Callable[[], int],
         folder: Path,
         spool: Path,
         run_id: str,
@@ -121,7 +121,7 @@ class Coordinator:
                 self._tick()
         finally:
             self.engine.close(kill=self.interrupts > 1 or bool(self._pending))
-            self.ingest()
+            self.outcome.left += self.ingest()
         return self.outcome
 
     def status(self, state: str) -> Status:
@@ -256,7 +256,7 @@ class Coordinator:
     def _tick(self) -> None:
         time_now = self.clock()
         if time_now - self._last_ingest >= INGEST_SECONDS or self._new_envelopes >= INGEST_ENVELOPES:
-            self.ingest()
+            self.outcome.left += self.ingest()
             self._last_ingest, self._new_envelopes = self.clock(), 0
         if time_now - self._last_status >= STATUS_SECONDS or not self._pending:
             status = self.status("running")

@@ -40,13 +40,14 @@ TABLES: dict[str, dict[str, Column]] = {
         env_key="VARCHAR", run_id="VARCHAR", created_at="TIMESTAMPTZ",
     ),
     "scores": _columns(
-        gen_key="VARCHAR", metric_key="VARCHAR", metric="VARCHAR", value="DOUBLE?", status="VARCHAR", reason="VARCHAR",
-        coverage="DOUBLE?", detail="JSON", profile="DOUBLE[]", seconds="DOUBLE?",
+        gen_key="VARCHAR", video_sha256="VARCHAR", metric_key="VARCHAR", metric="VARCHAR", value="DOUBLE?",
+        status="VARCHAR", reason="VARCHAR", coverage="DOUBLE?", detail="JSON", profile="DOUBLE[]", seconds="DOUBLE?",
         env_key="VARCHAR", run_id="VARCHAR", created_at="TIMESTAMPTZ",
     ),
     "features": _columns(
-        gen_key="VARCHAR", extractor_key="VARCHAR", sha256="VARCHAR", relpath="VARCHAR", rows="INTEGER", dim="INTEGER",
-        seconds="DOUBLE?", env_key="VARCHAR", run_id="VARCHAR", created_at="TIMESTAMPTZ",
+        gen_key="VARCHAR", video_sha256="VARCHAR", extractor_key="VARCHAR", sha256="VARCHAR", relpath="VARCHAR",
+        rows="INTEGER", dim="INTEGER", seconds="DOUBLE?",
+        env_key="VARCHAR", run_id="VARCHAR", created_at="TIMESTAMPTZ",
     ),
     "set_scores": _columns(
         set_key="VARCHAR", metric_key="VARCHAR", metric="VARCHAR", variant_key="VARCHAR", suite_key="VARCHAR",
@@ -77,8 +78,8 @@ TABLES: dict[str, dict[str, Column]] = {
 
 KEYS: dict[str, tuple[str, ...]] = {
     "generations": ("gen_key",),
-    "scores": ("gen_key", "metric_key"),
-    "features": ("gen_key", "extractor_key"),
+    "scores": ("gen_key", "video_sha256", "metric_key"),
+    "features": ("gen_key", "video_sha256", "extractor_key"),
     "set_scores": ("set_key", "metric_key"),
     "failures": ("run_id", "task_key", "stage", "attempt"),
     "environments": ("env_key",),
@@ -144,7 +145,7 @@ def _score_rows(payload: Mapping[str, Any]) -> Iterator[tuple[str, Row]]:
     scores = payload.get("scores")
     if not isinstance(scores, list) or not all(isinstance(score, dict) for score in scores):
         raise ValueError("scores must be a list of objects")
-    shared = {name: payload.get(name) for name in ("gen_key", "env_key", "run_id", "created_at")}
+    shared = {name: payload.get(name) for name in ("gen_key", "video_sha256", "env_key", "run_id", "created_at")}
     for score in scores:
         row = _row("scores", {**score, **shared})
         if row["status"] not in STATUSES:

@@ -141,7 +141,7 @@ class MediaMaker:
         }
         names["video"] = _place(digest("media/1", RECIPE, "video", sha256), ".mp4")
         write_h264(self._open_place(names["video"]), images.enlarge(frames, factor), fps)
-        strip_factor = max(1, images.STRIP_CELL * images.STRIP_FRAMES // strip.shape[1])
+        strip_factor = max(1, images.STRIP_CELL // max(strip.shape[0], strip.shape[1] // images.STRIP_FRAMES))
         width = frames.shape[2] * factor
         return Preview(
             **names,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from harness.errors import CannotStart
 from harness.machine import Machine
@@ -37,14 +38,21 @@ class Have:
     video_bytes: float | None = None  # bytes of one master
 
 
+class Skip(NamedTuple):
+    """Why something cannot be done here, and what to do about it. Both empty when it can."""
+
+    reason: str = ""
+    remedy: str = ""
+
+
 @dataclass(frozen=True)
 class Column:
-    """One metric of the run. ``skip`` says why it cannot be computed here, empty when it can."""
+    """One metric of the run; ``skip`` is why it cannot be computed here."""
 
     spec: MetricSpec
     key: str
     extractor_key: str = ""
-    skip: str = ""
+    skip: Skip = Skip()
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,7 @@ class Row:
     """One variant of the run: everything wanted, and what of it is still to do."""
 
     spec: VariantSpec
-    skip: str = ""
+    skip: Skip = Skip()
     units: tuple[Unit, ...] = ()
     make: tuple[GenerateTask, ...] = ()
     score: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)  # gen_key -> names
@@ -71,14 +79,17 @@ class Row:
 
     @property
     def reused(self) -> int:
+        """Videos that are there already."""
         return len(self.units) - len(self.make)
 
     @property
     def scores_to_do(self) -> int:
+        """Scores to compute, set metrics included."""
         return sum(len(metrics) for metrics, _ in self.score.values()) + sum(map(len, self.sets.values()))
 
     @property
     def to_do(self) -> bool:
+        """Whether anything is missing."""
         return bool(self.make or self.score or self.sets)
 
 
@@ -103,29 +114,40 @@ class Plan:
 
     @property
     def runnable(self) -> tuple[Row, ...]:
-        return tuple(row for row in self.rows if not row.skip)
+        """The rows that are not skipped."""
+        return tuple(row for row in self.rows if not row.skip.reason)
+
+    @property
+    def remedies(self) -> tuple[str, ...]:
+        """What would let the skipped rows and columns run, each once."""
+        skips = [row.skip for row in self.rows] + [column.skip for column in self.columns]
+        return tuple(dict.fromkeys(line for skip in skips for line in skip.remedy.splitlines()))
 
     @property
     def videos_to_do(self) -> int:
+        """Videos to make."""
         return sum(len(row.make) for row in self.rows)
 
     @property
     def videos_reused(self) -> int:
+        """Videos that are there already."""
         return sum(row.reused for row in self.rows)
 
     @property
     def scores_to_do(self) -> int:
+        """Scores to compute, set metrics included."""
         return sum(row.scores_to_do for row in self.rows)
 
     @property
     def to_do(self) -> bool:
+        """Whether anything is missing."""
         return any(row.to_do for row in self.rows)
 
 
 def make_plan(
     suite: Suite,
     limit: int | None,
-    variants: Sequence[tuple[VariantSpec, str]],
+    variants: Sequence[tuple[VariantSpec, Skip]],
     columns: Sequence[Column],
     reference_key: str,
     have: Have,
@@ -134,35 +156,41 @@ def make_plan(
 
     Args:
         limit: the first N items of the suite; None for all.
-        variants: each with the reason it must be skipped, empty if it can run.
+        variants: each with why it must be skipped.
         columns: the metrics of the run.
         reference_key: identity of the suite's reference set, part of every set's key.
     """
     items = suite.items[:limit]
     rows = tuple(
-        Row(spec, skip) if skip else _row(suite, items, spec, columns, reference_key, have) for spec, skip in variants
+        Row(spec, skip) if skip.reason else _row(suite, items, spec, columns, reference_key, have) for spec, skip in variants
     )
     return Plan(suite, items, tuple(columns), rows, _estimate(suite, rows, have))
 
 
-def skip_reason(needs: Needs, machine: Machine, missing: Sequence[Weight], has_real: bool) -> str:
-    """Why a variant cannot run here, with what to do about it; empty when it can."""
+def skip_of(needs: Needs, machine: Machine, missing: Sequence[Weight], *, has_real: bool) -> Skip:
+    """Why a variant cannot run on ``machine`` with these weights missing."""
     if missing:
-        names = ", ".join(weight.name for weight in missing)
-        hows = dict.fromkeys(weight.how for weight in missing if weight.how)
-        return f"no weights: {names}" + (f"; make or fetch: {' && '.join(hows)}" if hows else "")
+        return missing_weights(missing)
     if needs.real and not has_real:
-        return "the suite has no real clips"
-    if not needs.gpu:
-        return ""
+        return Skip("the suite has no real clips")
+    return _gpu_skip(needs, machine) if needs.gpu else Skip()
+
+
+def missing_weights(missing: Sequence[Weight]) -> Skip:
+    """Names the weights that are not there, and how to get them."""
+    hows = dict.fromkeys(weight.how for weight in missing if weight.how)
+    return Skip(f"no weights: {', '.join(weight.name for weight in missing)}", "\n".join(hows))
+
+
+def _gpu_skip(needs: Needs, machine: Machine) -> Skip:
     if not machine.gpus:
-        return "needs CUDA, no GPU found"
+        return Skip("needs CUDA, no GPU found")
     if not machine.cuda:
-        return f"needs CUDA, torch {machine.torch or '(none)'} is built without it"
+        return Skip(f"needs CUDA on the GPU, torch {machine.torch or '(none)'} is built without it", "install torch for CUDA")
     most = max(gpu.free_bytes for gpu in machine.gpus)
     if needs.vram_bytes > most:
-        return f"needs {needs.vram_bytes / 1e9:.1f} GB of GPU memory, {most / 1e9:.1f} GB are free"
-    return ""
+        return Skip(f"needs {needs.vram_bytes / 1e9:.1f} GB of GPU memory, {most / 1e9:.1f} GB are free")
+    return Skip()
 
 
 def check_disk(plan: Plan, free: int, folder: str) -> None:
@@ -217,7 +245,7 @@ def _row(
     sets: dict[str, tuple[str, ...]] = {}
     wanted: dict[str, str] = {}  # extractor name -> key, where some set metric is missing
     for column in columns:
-        if column.spec.scope == "set" and not column.skip and (key, column.key) not in have.set_scores:
+        if column.spec.scope == "set" and not column.skip.reason and (key, column.key) not in have.set_scores:
             sets[column.spec.extractor] = (*sets.get(column.spec.extractor, ()), column.spec.name)
             wanted[column.spec.extractor] = column.extractor_key
     if not reference_key or len(items) < MIN_SET_ITEMS:
@@ -229,7 +257,7 @@ def _row(
         for unit in units
         if (made := have.videos.get(unit.gen_key)) is None or (unit.gen_key in score and not made.present)
     )
-    return Row(spec, "", units, make, score, key, sets, have.seconds.get(variant_key))
+    return Row(spec, Skip(), units, make, score, key, sets, have.seconds.get(variant_key))
 
 
 def _unscored(
@@ -238,7 +266,7 @@ def _unscored(
     metrics = tuple(
         c.spec.name
         for c in columns
-        if c.spec.scope == "video" and not c.skip and (unit.gen_key, c.key) not in have.scores
+        if c.spec.scope == "video" and not c.skip.reason and (unit.gen_key, c.key) not in have.scores
     )
     missing = tuple(name for name, key in extractors.items() if (unit.gen_key, key) not in have.features)
     return metrics, missing

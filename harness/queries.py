@@ -99,6 +99,10 @@ class SetScore:
     detail: Mapping[str, Any]
 
 
+# What was measured counts while its video is the indexed one.
+_OF_VIDEO = "SEMI JOIN generations USING (gen_key, video_sha256)"
+
+
 class Queries:
     """Read-only questions. Lists come in a fixed order."""
 
@@ -119,14 +123,14 @@ class Queries:
 
     def have_scores(self, gen_keys: Iterable[str]) -> set[tuple[str, str]]:
         """The (gen_key, metric_key) pairs that exist for these videos, whatever their status."""
-        rows = self._among("SELECT gen_key, metric_key FROM scores WHERE gen_key IN", gen_keys)
+        rows = self._among(f"SELECT gen_key, metric_key FROM scores {_OF_VIDEO} WHERE gen_key IN", gen_keys)
         return {(row["gen_key"], row["metric_key"]) for row in rows}
 
     def scores(self, gen_keys: Iterable[str], metric_keys: Iterable[str] | None = None) -> list[StoredScore]:
         """The scores of these videos, all metrics or some, sorted by video and metric."""
         rows = self._among(
             "SELECT gen_key, metric_key, metric, value, status, reason, coverage, detail, profile "
-            "FROM scores WHERE gen_key IN",
+            f"FROM scores {_OF_VIDEO} WHERE gen_key IN",
             gen_keys,
         )
         wanted = None if metric_keys is None else set(metric_keys)
@@ -134,8 +138,8 @@ class Queries:
 
     def features(self, gen_keys: Iterable[str], extractor_key: str | None = None) -> list[StoredFeatures]:
         """The feature files of these videos that exist, under one extractor or all."""
-        columns = ", ".join(StoredFeatures.__dataclass_fields__)
-        rows = self._among(f"SELECT {columns} FROM features WHERE gen_key IN", gen_keys)
+        columns = ", ".join(f"features.{name}" for name in StoredFeatures.__dataclass_fields__)
+        rows = self._among(f"SELECT {columns} FROM features {_OF_VIDEO} WHERE gen_key IN", gen_keys)
         return [
             StoredFeatures(**row)
             for row in rows
@@ -173,15 +177,6 @@ class Queries:
             list(variant_keys),
         )
         return {row["variant_key"]: row["seconds"] for row in rows}
-
-    def seconds_per_score(self, metric_keys: Iterable[str]) -> dict[str, float]:
-        """The mean time of one score, for the metrics that have been computed; flow that is shared is not in it."""
-        rows = self._rows(
-            "SELECT metric_key, avg(seconds) AS seconds FROM scores "
-            "WHERE metric_key IN (SELECT unnest(?)) AND seconds IS NOT NULL GROUP BY ALL",
-            list(metric_keys),
-        )
-        return {row["metric_key"]: row["seconds"] for row in rows}
 
     def bytes_per_video(self, protocol_key: str) -> float | None:
         """The mean size of a master under a protocol; None before the first."""

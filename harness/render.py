@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.resources
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,15 +16,15 @@ from typing import Any, Literal
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness import site_data, site_text
-from harness.errors import HarnessError, Refused
+from harness.errors import HarnessError
 from harness.media import MediaMaker, MediaProblem
 from harness.model import Image, Suite
 from harness.site_check import SiteCheck, check_site, total_bytes
 from harness.site_pages import ARROWS, DIRECTIONS, Page, SiteMedia, pages
-from harness.site_read import facts, stem
+from harness.site_swap import MANIFEST, fresh_folder, put_in_place, refuse_foreign_folder
+from harness.site_text import facts, stem
 from harness.sitemodel import Refusal, SiteModel, load_site
 
-MANIFEST = "MANIFEST.sha256"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'"
@@ -73,17 +70,17 @@ def publish(submissions: Sequence[Path], masters: Path | None, out: Path, media:
         Refused: E-PUBLISH, no file is fit for publication; E-OUT, ``out`` is something else than a site.
     """
     out = out.absolute()
-    _refuse_foreign_folder(out)
+    refuse_foreign_folder(out)
     model, refused = load_site(_files(submissions))
-    with _fresh_folder(out) as folder:
+    with fresh_folder(out) as folder:
         maker = MediaMaker(masters if media == "all" else None, folder, out)
         site_media = _media(model, maker, wanted=media == "all")
-        count = _write_pages(folder, model, site_media)
+        _write_pages(folder, model, site_media)
         _write_data(folder, model)
         _write_manifest(folder)
         check = _checked(folder)
-        report = _report(folder, out, model, refused, maker, check, count)
-        _swap(folder, out)
+        report = _report(folder, out, (model, refused), maker, check)
+        put_in_place(folder, out)
     return report
 
 
@@ -139,15 +136,12 @@ def _conditioning_images(suite: Suite) -> Iterator[tuple[str, Image]]:
         yield item.slug, loaded.image(item)
 
 
-def _write_pages(folder: Path, model: SiteModel, media: SiteMedia) -> int:
+def _write_pages(folder: Path, model: SiteModel, media: SiteMedia) -> None:
     with importlib.resources.as_file(importlib.resources.files("harness.theme")) as theme:
         assets = {name: _write_asset(folder, theme / name) for name in ASSETS}
         jinja = environment(theme)
-        count = 0
         for page in pages(model, media):
             _write_page(folder, jinja, page, assets)
-            count += 1
-    return count
 
 
 def _write_page(folder: Path, jinja: Environment, page: Page, assets: dict[str, str]) -> None:
@@ -180,7 +174,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _write_manifest(folder: Path) -> None:
-    """``sha256sum -c MANIFEST.sha256`` verifies a copy of the site; its presence marks a folder as ours."""
+    """``sha256sum -c MANIFEST.sha256`` verifies a copy of the site."""
     files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     lines = [f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in files]
     _write(folder / MANIFEST, "".join(lines))
@@ -194,18 +188,13 @@ def _checked(folder: Path) -> SiteCheck:
 
 
 def _report(
-    folder: Path,
-    out: Path,
-    model: SiteModel,
-    refused: tuple[Refusal, ...],
-    maker: MediaMaker,
-    check: SiteCheck,
-    count: int,
+    folder: Path, out: Path, site: tuple[SiteModel, tuple[Refusal, ...]], maker: MediaMaker, check: SiteCheck
 ) -> PublishReport:
+    model, refused = site
     files = [path for path in folder.rglob("*") if path.is_file()]
     return PublishReport(
         out=out,
-        pages=count,
+        pages=check.pages,
         files=len(files),
         bytes=total_bytes(files),
         media_bytes=total_bytes((folder / "media").rglob("*")),
@@ -219,32 +208,3 @@ def _report(
         previews=len(maker.index),
         previews_made=maker.made,
     )
-
-
-def _refuse_foreign_folder(out: Path) -> None:
-    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
-        why = f"it holds files and no {MANIFEST}, so this program did not make it"
-        raise Refused("E-OUT", "The output folder is not a site.", where=str(out), why=why, fix="choose another --out")
-    if out.exists() and not out.is_dir():
-        raise Refused("E-OUT", "The output folder is a file.", where=str(out), fix="choose another --out")
-
-
-@contextmanager
-def _fresh_folder(out: Path) -> Iterator[Path]:
-    """An empty folder beside ``out``, on the same file system; gone again unless it was moved into place."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    folder.chmod(0o755)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _swap(folder: Path, out: Path) -> None:
-    """Put ``folder`` at ``out`` by renames only: a reader finds the old site or the new one, whole."""
-    previous = out.with_name(out.name + ".prev")
-    if out.exists():
-        shutil.rmtree(previous, ignore_errors=True)
-        out.rename(previous)
-    folder.rename(out)

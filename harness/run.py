@@ -73,6 +73,8 @@ def _locked(options: RunOptions, wishes: Wishes, console: Console, engine: Engin
         console.note(note)
     have = look_up(results, wishes, options.limit)
     plan = _plan(wishes, options, have)
+    for note in changed_sources(results, plan):
+        console.note(note)
     free = free_bytes(results)
     console.plan(plan, free, options.dry_run)
     check_disk(plan, free, str(results))
@@ -89,7 +91,9 @@ def _locked(options: RunOptions, wishes: Wishes, console: Console, engine: Engin
     console.summary(summarise(plan, read_scores(results, plan)), plan, outcome, record.run_id)
     if outcome.stopped:
         raise outcome.stopped
-    return EXIT_INTERRUPTED if outcome.interrupted else EXIT_PARTIAL if outcome.failed else EXIT_DONE
+    if outcome.interrupted:
+        return EXIT_INTERRUPTED
+    return EXIT_PARTIAL if outcome.failed or outcome.left else EXIT_DONE
 
 
 def _work(
@@ -116,7 +120,7 @@ def _work(
     try:
         with _signals(coordinator.interrupt):
             outcome = coordinator.run()
-        partial = "partial" if outcome.failed or outcome.stopped else "complete"
+        partial = "partial" if outcome.failed or outcome.left or outcome.stopped else "complete"
         state = "interrupted" if outcome.interrupted else partial
     finally:
         with Store(results) as store:
@@ -188,6 +192,21 @@ def read_scores(results: Path, plan: Plan) -> Recorded:
     return Recorded(scores, sets, seconds)
 
 
+def changed_sources(results: Path, plan: Plan) -> list[str]:
+    """A note for each plugin file that changed since it made videos that are reused: provenance, not identity."""
+    changed: dict[str, list[str]] = {}
+    with Store(results) as store:
+        for row in plan.runnable:
+            recorded = store.recorded_source(row.spec.key) if row.reused else ""
+            if recorded and recorded != source_digest(row.spec):
+                changed.setdefault(row.spec.source, []).append(f"{row.spec.name}@{row.spec.revision}")
+    return [
+        f"! {source} changed since it made videos of {', '.join(names)} that are reused; "
+        "if the change can alter frames, raise their revision"
+        for source, names in changed.items()
+    ]
+
+
 def variant_record(spec: VariantSpec) -> dict[str, object]:
     """What is recorded about a variant."""
     weights = {weight.name: weight.sha256 for weight in spec.config.needs().weights}
@@ -228,10 +247,12 @@ def _begin(results: Path, wishes: Wishes, plan: Plan, argv: tuple[str, ...]) -> 
     return record
 
 
-def _ingest(results: Path, console: Console) -> None:
+def _ingest(results: Path, console: Console) -> int:
     with Store(results) as store:
-        for refusal in store.ingest_spool().refused:
-            console.note(f"{refusal.origin} was refused: {refusal.reason}")
+        refused = store.ingest_spool().refused
+    for refusal in refused:
+        console.note(f"{refusal.origin} was refused: {refusal.reason}")
+    return len(refused)
 
 
 def _score_seconds(store: Store, wishes: Wishes) -> float | None:

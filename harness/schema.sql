@@ -1,5 +1,5 @@
 -- results/cache/harness.duckdb: an index of the spool. Deleting it loses nothing.
--- Only appended to, apart from a run's end and a video that was made again. No foreign keys: rows may arrive in any
+-- Only appended to, apart from a run's end and what a video that was made again replaces. No foreign keys: rows may arrive in any
 -- order, and a referenced row could not be deleted; every query joins instead.
 
 CREATE TABLE meta (
@@ -53,21 +53,22 @@ CREATE TABLE generations (
   UNIQUE (variant_key, item_key, seed, protocol_key));
 
 CREATE TABLE scores (
-  gen_key VARCHAR NOT NULL, metric_key VARCHAR NOT NULL, metric VARCHAR NOT NULL,
+  gen_key VARCHAR NOT NULL, video_sha256 VARCHAR NOT NULL,   -- what was measured: counts while it is the indexed video
+  metric_key VARCHAR NOT NULL, metric VARCHAR NOT NULL,
   value DOUBLE CHECK (isfinite(value)),                      -- NaN never becomes a score
   status VARCHAR NOT NULL CHECK (status IN ('ok', 'undefined', 'excluded')),
   reason VARCHAR NOT NULL, coverage DOUBLE, detail JSON NOT NULL, profile DOUBLE[] NOT NULL, seconds DOUBLE,
   env_key VARCHAR NOT NULL, run_id VARCHAR NOT NULL, created_at TIMESTAMPTZ NOT NULL,
-  PRIMARY KEY (gen_key, metric_key),
+  PRIMARY KEY (gen_key, video_sha256, metric_key),
   CHECK ((value IS NULL) = (status <> 'ok')));
 
 CREATE TABLE features (
-  gen_key VARCHAR NOT NULL, extractor_key VARCHAR NOT NULL,
+  gen_key VARCHAR NOT NULL, video_sha256 VARCHAR NOT NULL, extractor_key VARCHAR NOT NULL,
   sha256 VARCHAR NOT NULL, relpath VARCHAR NOT NULL, rows INTEGER NOT NULL CHECK (rows > 0), dim INTEGER NOT NULL,
   seconds DOUBLE, env_key VARCHAR NOT NULL, run_id VARCHAR NOT NULL, created_at TIMESTAMPTZ NOT NULL,
-  PRIMARY KEY (gen_key, extractor_key));
+  PRIMARY KEY (gen_key, video_sha256, extractor_key));
 
-CREATE TABLE set_scores (
+CREATE TABLE set_scores (                                    -- the newest, if a set was computed twice
   set_key VARCHAR NOT NULL,                                  -- digest of the sorted gen_keys and the reference set
   metric_key VARCHAR NOT NULL, metric VARCHAR NOT NULL, variant_key VARCHAR NOT NULL, suite_key VARCHAR NOT NULL,
   reference_key VARCHAR, n INTEGER NOT NULL CHECK (n >= 2),
@@ -92,7 +93,7 @@ CREATE TABLE replications (                                  -- the same gen_key
 CREATE VIEW item_scores AS
   SELECT g.variant_key, g.item_key, g.protocol_key, s.metric_key,
          avg(s.value) AS value, count(s.value) AS n_seeds, stddev_samp(s.value) AS seed_sd
-  FROM scores s JOIN generations g USING (gen_key) GROUP BY ALL;
+  FROM scores s JOIN generations g USING (gen_key, video_sha256) GROUP BY ALL;
 
 CREATE VIEW leaderboard AS
   SELECT si.suite_key, x.variant_key, x.metric_key, count(x.value) AS n_items, avg(x.value) AS mean,

@@ -46,6 +46,13 @@ class Cell:
         return self.value is not None and self.n < WEAK_SHARE * self.total
 
     @property
+    def room(self) -> float | None:
+        """The scale of the cell's uncertainty, to which its numbers are rounded; None when there is none."""
+        if self.low is None or self.high is None:
+            return self.stderr
+        return (self.high - self.low) / 2
+
+    @property
     def half(self) -> float | None:
         """Half-width of an interval that is symmetric about the value, None otherwise."""
         if self.value is None or self.low is None or self.high is None:
@@ -189,7 +196,7 @@ def _set_sizes(submissions: Iterable[Submission]) -> Mapping[str, int]:
     for submission in submissions:
         for score in submission.set_scores:
             sizes.setdefault(score.metric, Counter())[score.n] += 1
-    return {metric: max(count, key=lambda n, c=count: (c[n], n)) for metric, count in sizes.items()}
+    return {metric: max((times, n) for n, times in count.items())[1] for metric, count in sizes.items()}
 
 
 def _row(submission: Submission, metrics: Iterable[PublishedMetric], sizes: Mapping[str, int]) -> BoardRow:
@@ -219,8 +226,9 @@ def _cell(submission: Submission, metric: PublishedMetric, sizes: Mapping[str, i
 
 
 def _set_cell(metric: PublishedMetric, score: PublishedSetScore, total: int, size: int) -> Cell:
-    ends = (score.ci_low, score.ci_high) if score.ci_low is not None and score.ci_high is not None else (None, None)
-    return Cell(metric, score.value, *ends, score.stderr, score.n, max(total, score.n), odd=score.n != size)
+    whole = score.ci_low is not None and score.ci_high is not None
+    low, high = (score.ci_low, score.ci_high) if whole else (None, None)
+    return Cell(metric, score.value, low, high, score.stderr, score.n, max(total, score.n), odd=score.n != size)
 
 
 def _video_cell(submission: Submission, metric: PublishedMetric) -> Cell:

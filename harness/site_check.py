@@ -16,8 +16,9 @@ FETCHED = {"script", "img", "video", "source", "audio", "iframe", "object", "emb
 
 @dataclass
 class SiteCheck:
-    """``links`` checked, the largest page as (path, bytes), and what is wrong, one line each."""
+    """Pages and links that were checked, the largest page as (path, bytes), and what is wrong, one line each."""
 
+    pages: int = 0
     links: int = 0
     largest: tuple[str, int] = ("", 0)
     problems: list[str] = field(default_factory=list)
@@ -25,8 +26,8 @@ class SiteCheck:
 
 def check_site(folder: Path) -> SiteCheck:
     """Check every page of a finished site."""
-    result = SiteCheck()
     pages = {path.relative_to(folder).as_posix(): _parse(path) for path in sorted(folder.rglob("*.html"))}
+    result = SiteCheck(len(pages))
     for name, page in pages.items():
         size = (folder / name).stat().st_size
         if size > result.largest[1]:

@@ -37,10 +37,16 @@ def poster(frames: Frames) -> Image:
     return enlarge(frames[0], enlargement(*frames.shape[1:3]))
 
 
-def strip(frames: Frames) -> Image:
-    """Eight frames at the fractions 0, 1/7 ... 1 of the clip, side by side: uint8 [h, 8 w, 3]."""
+def strip(frames: Frames) -> NDArray[np.uint8]:
+    """Eight frames at the fractions 0, 1/7 ... 1 of the clip, side by side: uint8 RGBA [h, 8 w + 7, 4].
+
+    One transparent column lies between neighbours, so that a moving background does not run into the next frame.
+    """
     picks = np.linspace(0, len(frames) - 1, STRIP_FRAMES).round().astype(int)
-    return np.concatenate([reduce(frames[i], STRIP_CELL) for i in picks], axis=1)
+    cells = [np.pad(reduce(frames[i], STRIP_CELL), ((0, 0), (0, 0), (0, 1)), constant_values=255) for i in picks]
+    gap = np.zeros((cells[0].shape[0], 1, 4), np.uint8)
+    parts = [part for cell in cells for part in (cell, gap)]
+    return np.concatenate(parts[:-1], axis=1)
 
 
 def slice_xt(frames: Frames) -> Image:
@@ -74,8 +80,8 @@ def flashes(frames: Frames, fps: int) -> bool:
     return max(window, default=0) > 2 * FLASHES_PER_SECOND
 
 
-def lossless_webp(image: Image) -> bytes:
-    """Encode without loss, without metadata."""
+def lossless_webp(image: NDArray[np.uint8]) -> bytes:
+    """Encode RGB or RGBA without loss, without metadata."""
     return _encode(image, lossless=True, quality=60, method=4)
 
 
@@ -84,7 +90,7 @@ def lossy_webp(image: Image) -> bytes:
     return _encode(image, lossless=False, quality=85, method=4)
 
 
-def _encode(image: Image, **options: object) -> bytes:
+def _encode(image: NDArray[np.uint8], **options: object) -> bytes:
     buffer = io.BytesIO()
     Pillow.fromarray(np.ascontiguousarray(image)).save(buffer, "WEBP", **options)
     return buffer.getvalue()

@@ -10,7 +10,7 @@ from harness import figures
 from harness.media import Preview
 from harness.model import Suite
 from harness.site_board import RANK_MINIMUM, Board, BoardRow, Cell
-from harness.site_read import facts, stem
+from harness.site_text import facts, stem
 from harness.sitemodel import Entry, ItemPage, MetricPage, Profile, SiteModel, VideoView
 from harness.submission import PublishedMetric
 
@@ -67,7 +67,7 @@ def pages(model: SiteModel, media: SiteMedia) -> Iterable[Page]:
     context = {**shared, **_board_context(model, default, media), "title": ""}
     yield Page("index.html", "board.html", context)
     for variant in model.variants:
-        entries = [_entry_context(entry) for entry in variant.entries]
+        entries = [_entry_context(entry, media) for entry in variant.entries]
         context = {**shared, "page": variant, "entries": entries, "title": variant.variant.label}
         yield Page(f"variants/{stem(variant.variant.label)}.html", "variant.html", context)
     for item in model.items:
@@ -135,8 +135,11 @@ def _cost_point(row: BoardRow, metric: PublishedMetric) -> tuple[str, str, float
     return row.variant.name, row.variant.role, row.seconds, found
 
 
-def _entry_context(entry: Entry) -> dict[str, Any]:
+def _entry_context(entry: Entry, media: SiteMedia) -> dict[str, Any]:
+    shown = [view for view in entry.videos if media.preview(view)]
     return {
+        "shown": shown,
+        "missing": len(entry.videos) - len(shown),
         "entry": entry,
         "mark": _markers(entry.board),
         "per_video": [m for m in entry.board.metrics if m.scope == "video"],

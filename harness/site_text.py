@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import unicodedata
+from collections.abc import Mapping
 
 MINUS = "\N{MINUS SIGN}"
 THIN = "\N{NARROW NO-BREAK SPACE}"
@@ -76,6 +78,16 @@ def integer(count: int) -> str:
     return f"{count:,}".replace(",", THIN) if abs(count) >= 10_000 else str(count)
 
 
+def stem(label: str) -> str:
+    """A label as it stands in addresses: ``mini@1`` is ``mini-1``."""
+    return label.replace("@", "-")
+
+
+def facts(table: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+    """An object of any shape as pairs of text: strings as they are, the rest as compact JSON."""
+    return tuple((plain(str(name), 80), _fact(value)) for name, value in table.items())
+
+
 def _decimals(scale: float, digits: int) -> int:
     if scale == 0:
         return 0
@@ -86,3 +98,13 @@ def _visible(character: str) -> str:
     if character in JOINERS or unicodedata.category(character) not in HIDDEN:
         return character
     return f"<U+{ord(character):04X}>"
+
+
+def _fact(value: object) -> str:
+    if value is None or value == "":
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple) and all(isinstance(v, str) for v in value):
+        return plain(" ".join(value)) or "none"
+    return plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

@@ -12,8 +12,8 @@ from harness.errors import Refused
 from harness.model import Item, Score, Suite
 from harness.site_board import Board, BoardRow, Cell, build_board, has_column
 from harness.site_docs import MetricDoc, metric_docs
-from harness.site_read import read_submission
 from harness.submission import PublishedMetric, PublishedRow, PublishedVariant, Submission
+from harness.validate import Report, validate
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,14 @@ class Refusal:
 
     file: str
     why: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """A published file that is shown, with what validation remarks about it."""
+
+    submission: Submission
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,7 @@ class Entry:
     board: Board
     row: BoardRow
     submission: Submission
+    warnings: tuple[str, ...]
     videos: tuple[VideoView, ...]
     sorted_by: PublishedMetric | None
     profiles: tuple[Profile, ...]
@@ -119,13 +128,15 @@ def load_site(paths: Iterable[Path]) -> tuple[SiteModel, tuple[Refusal, ...]]:
     Raises:
         Refused: E-PUBLISH, no file is left.
     """
-    read: list[tuple[str, Submission]] = []
+    read: list[Report] = []
     refused: list[Refusal] = []
     for path in sorted(paths):
-        try:
-            read.append((path.name, read_submission(path)))
-        except Refused as error:
-            refused.append(Refusal(path.name, error.why))
+        report = validate(path)
+        why = _refusal(report)
+        if why:
+            refused.append(Refusal(path.name, why))
+        else:
+            read.append(report)
     kept, conflicts = _without_conflicts(read)
     if not kept:
         why = "\n".join(f"{r.file}: {r.why}" for r in [*refused, *conflicts])
@@ -134,12 +145,13 @@ def load_site(paths: Iterable[Path]) -> tuple[SiteModel, tuple[Refusal, ...]]:
     return build_site(kept, metric_docs()), (*refused, *conflicts)
 
 
-def build_site(submissions: Sequence[Submission], docs: Mapping[str, MetricDoc]) -> SiteModel:
-    """The model of the whole site. ``submissions``: at least one, no two of one variant on one suite."""
-    suites: dict[str, list[Submission]] = {}
-    for submission in submissions:
-        suites.setdefault(submission.suite.label, []).append(submission)
-    boards = _retire([build_board(group[0].suite, group) for group in suites.values()])
+def build_site(sources: Sequence[Source], docs: Mapping[str, MetricDoc]) -> SiteModel:
+    """The model of the whole site. ``sources``: at least one, no two of one variant on one suite."""
+    suites: dict[str, list[Source]] = {}
+    for source in sources:
+        suites.setdefault(source.submission.suite.label, []).append(source)
+    groups = [[source.submission for source in group] for group in suites.values()]
+    boards = _retire([build_board(group[0].suite, group) for group in groups])
     entries = [_entry(board, row, suites[board.suite.label]) for board in boards for row in board.rows]
     return SiteModel(
         boards,
@@ -147,7 +159,7 @@ def build_site(submissions: Sequence[Submission], docs: Mapping[str, MetricDoc])
         tuple(page for board in boards for page in _item_pages(board, entries)),
         _metric_pages(boards, docs),
         max(board.updated for board in boards),
-        tuple(submissions),
+        tuple(source.submission for source in sources),
     )
 
 
@@ -156,23 +168,33 @@ def headline(board: Board) -> PublishedMetric | None:
     return next((m for m in board.metrics if m.scope == "video" and m.better != "none"), None)
 
 
-def _without_conflicts(read: Sequence[tuple[str, Submission]]) -> tuple[list[Submission], list[Refusal]]:
+def _refusal(report: Report) -> str:
+    """Why a file cannot be shown; empty when it can."""
+    errors = [f"{p.pointer} {p.message}".strip() for p in report.problems if p.severity == "error"]
+    if not errors and report.submission is not None and not report.submission.rows:
+        errors.append("/rows is empty: there is nothing to show")
+    return "; ".join(errors)
+
+
+def _without_conflicts(reports: Sequence[Report]) -> tuple[list[Source], list[Refusal]]:
+    read = [(report, submission) for report in reports if (submission := report.submission) is not None]
     keys: dict[str, Counter[str]] = {}
     for _, submission in read:
-        keys.setdefault(submission.suite.label, Counter())[submission.suite.key] += 1
+        keys.setdefault(submission.suite.label, Counter())[submission.suite_key] += 1
     chosen = {label: min(count, key=lambda key: (-count[key], key)) for label, count in keys.items()}
-    kept: dict[tuple[str, str], tuple[str, Submission]] = {}
+    kept: dict[tuple[str, str], Source] = {}
     refused = []
-    for name, submission in read:
+    for report, submission in read:
         suite, place = submission.suite, (submission.suite.label, submission.variant.label)
-        if suite.key != chosen[suite.label]:
-            why = f"made with another {suite.label} (key {suite.key}, the others have {chosen[suite.label]})"
-            refused.append(Refusal(name, why))
+        if submission.suite_key != chosen[suite.label]:
+            why = f"made with another {suite.label} (key {submission.suite_key}, the others have {chosen[suite.label]})"
+            refused.append(Refusal(report.path.name, why))
         elif place in kept:
-            refused.append(Refusal(name, f"{place[1]} on {place[0]} is already given by {kept[place][0]}"))
+            refused.append(Refusal(report.path.name, f"{place[1]} on {place[0]} is already given by another file"))
         else:
-            kept[place] = name, submission
-    return [submission for _, submission in kept.values()], refused
+            warnings = tuple(f"{p.pointer} {p.message}".strip() for p in report.problems)
+            kept[place] = Source(submission, warnings)
+    return list(kept.values()), refused
 
 
 def _retire(boards: Iterable[Board]) -> tuple[Board, ...]:
@@ -188,15 +210,16 @@ def _retire(boards: Iterable[Board]) -> tuple[Board, ...]:
     return tuple(sorted(marked, key=lambda b: (b.retired_by != "", -len(b.ranked), b.suite.name, -b.suite.version)))
 
 
-def _entry(board: Board, row: BoardRow, submissions: Iterable[Submission]) -> Entry:
-    submission = next(s for s in submissions if s.variant.label == row.variant.label)
+def _entry(board: Board, row: BoardRow, sources: Iterable[Source]) -> Entry:
+    source = next(s for s in sources if s.submission.variant.label == row.variant.label)
+    submission = source.submission
     items = {item.slug: item for item in board.suite.items}
     videos = [_video_view(board, submission, items[r.item], r) for r in submission.rows]
     metric = headline(board)
     if metric is not None:
         videos.sort(key=lambda v: _badness(v, metric))
     profiles = tuple(p for m in board.metrics if m.scope == "video" if (p := _profile(submission, m)) is not None)
-    return Entry(board, row, submission, tuple(videos), metric, profiles)
+    return Entry(board, row, submission, source.warnings, tuple(videos), metric, profiles)
 
 
 def _video_view(board: Board, submission: Submission, item: Item, row: PublishedRow) -> VideoView:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
@@ -44,6 +45,8 @@ from harness.spool import (
 SCHEMA_VERSION = 1
 REGISTRY = "registry"  # the spool folder of what is recorded by the coordinator
 RUN_FILE = "run.json"
+# A set may be computed again after one of its videos was made again; everything else is first come.
+NEWEST_WINS = ("set_scores",)
 
 
 @dataclass(frozen=True)
@@ -90,24 +93,26 @@ class Store(queries.Queries):
     def ingest(self, envelopes: Iterable[Envelope]) -> Ingested:
         """Index a batch in one transaction; indexing it again changes nothing.
 
-        Refused: an envelope that is malformed, or whose file is missing or has another digest, or that speaks of
-        another video than the one indexed.
+        Refused: an envelope that is malformed, or whose file is missing or has another digest.
         """
-        batch: dict[str, dict[tuple[object, ...], Row]] = {table: {} for table in TABLES}
-        videos: dict[str, str] = {}
+        rows: dict[str, list[Row]] = {table: [] for table in TABLES}
         refused: list[Refusal] = []
         accepted = 0
         for envelope in envelopes:
-            if reason := self._fault(envelope, videos):
-                refused.append(Refusal(envelope.origin, reason, task_of(envelope.payload), envelope.path))
+            try:
+                made = rows_of(envelope.payload)
+                self._check_artefact(envelope.payload)
+            except ValueError as error:
+                task = task_of(envelope.payload)
+                refused.append(Refusal(envelope.origin, f"{envelope.kind}: {error}", task, envelope.path))
                 continue
             accepted += 1
-            for table, row in rows_of(envelope.payload):
-                batch[table].setdefault(tuple(row[name] for name in KEYS[table]), row)
+            for table, row in made:
+                rows[table].append(row)
         with self._transaction():
-            self._withdraw_lost(videos)
-            added = {table: self._insert(table, list(rows.values())) for table, rows in batch.items() if rows}
-            self._note_replications(list(batch["generations"].values()))
+            self._withdraw_lost(rows["generations"])
+            added = {table: self._insert(table, found) for table, found in rows.items() if found}
+            self._note_replications(rows["generations"])
         return Ingested(accepted, added, tuple(refused))
 
     def ingest_spool(self) -> Ingested:
@@ -209,46 +214,35 @@ class Store(queries.Queries):
         self.connection.execute(files("harness").joinpath("schema.sql").read_text(encoding="utf-8"))
         self.connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", [str(SCHEMA_VERSION)])
 
-    def _fault(self, envelope: Envelope, videos: dict[str, str]) -> str:
-        """Why an envelope is refused, or nothing; notes the video of an accepted generation."""
-        payload = envelope.payload
-        try:
-            rows_of(payload)
-        except (ValueError, KeyError) as error:
-            return f"malformed {envelope.kind or 'envelope'}: {error}"
-        if (artefact := artefact_of(payload)) and (fault := self._artefact_fault(*artefact)):
-            return fault
-        if envelope.kind == "generation":
-            videos.setdefault(payload["gen_key"], payload["video_sha256"])
-        elif (video := payload.get("video_sha256")) and video != self._video(payload["gen_key"], videos, video):
-            return "it was computed on another video than the one that is indexed"
-        return ""
-
-    def _artefact_fault(self, relpath: str, sha256: str) -> str:
+    def _check_artefact(self, payload: Mapping[str, Any]) -> None:
+        """Raises ValueError when the file that an envelope stands for is not there as described."""
+        if (artefact := artefact_of(payload)) is None:
+            return
+        relpath, sha256 = artefact
         path = self.results / relpath
         if ".." in Path(relpath).parts or Path(relpath).is_absolute():
-            return f"{relpath} leaves the results folder"
+            raise ValueError(f"{relpath} leaves the results folder")
         if not path.is_file():
-            return f"{relpath} is missing"
-        found = sha256_file(path)
-        return "" if found == sha256 else f"{relpath} has sha256 {found[:12]}…, expected {sha256[:12]}…"
+            raise ValueError(f"{relpath} is missing")
+        if (found := sha256_file(path)) != sha256:
+            raise ValueError(f"{relpath} has sha256 {found[:12]}…, expected {sha256[:12]}…")
 
-    def _video(self, gen_key: str, videos: Mapping[str, str], unknown: str) -> str:
-        if gen_key in videos:
-            return videos[gen_key]
-        held = self._rows("SELECT video_sha256 FROM generations WHERE gen_key = ?", gen_key)
-        return str(held[0]["video_sha256"]) if held else unknown
+    def _withdraw_lost(self, rows: Sequence[Row]) -> None:
+        """Forget videos whose file is gone when they come again with other bytes, and the sets they were part of.
 
-    def _withdraw_lost(self, videos: Mapping[str, str]) -> None:
-        """Forget videos whose file is gone and that were made again with other bytes, and what was measured on them."""
-        held = self._among("SELECT gen_key, video_sha256, relpath FROM generations WHERE gen_key IN", videos)
+        What was measured on the lost bytes stays, and does not count: it names the video that it was measured on.
+        """
+        new = {row["gen_key"]: row["video_sha256"] for row in rows}
+        held = self._among("SELECT gen_key, variant_key, video_sha256, relpath FROM generations WHERE gen_key IN", new)
         lost = [
-            row["gen_key"]
+            row
             for row in held
-            if row["video_sha256"] != videos[row["gen_key"]] and not (self.results / row["relpath"]).is_file()
+            if row["video_sha256"] != new[row["gen_key"]] and not (self.results / row["relpath"]).is_file()
         ]
-        for table in ("generations", "scores", "features") if lost else ():
-            self.connection.execute(f"DELETE FROM {table} WHERE gen_key IN (SELECT unnest(?))", [lost])
+        if lost:
+            for table, column in (("generations", "gen_key"), ("set_scores", "variant_key")):
+                values = [row[column] for row in lost]
+                self.connection.execute(f"DELETE FROM {table} WHERE {column} IN (SELECT unnest(?))", [values])
 
     def _note_replications(self, rows: Sequence[Row]) -> None:
         """A second run's result for a key that is indexed already: kept as evidence, never as a second result."""
@@ -270,12 +264,15 @@ class Store(queries.Queries):
     def _insert(self, table: str, rows: Sequence[Row]) -> int:
         """One bulk insert from a temporary file: a thousand times faster than a statement a row."""
         columns = ", ".join(f"'{name}': '{column.sql}'" for name, column in TABLES[table].items())
+        unique: dict[tuple[object, ...], Row] = {}
+        for row in sorted(rows, key=_age) if table in NEWEST_WINS else rows:
+            unique.setdefault(tuple(row[name] for name in KEYS[table]), row)
         with tempfile.NamedTemporaryFile("w", suffix=".jsonl", dir=self.path.parent, encoding="utf-8") as file:
-            file.writelines(json.dumps(row) + "\n" for row in rows)
+            file.writelines(json.dumps(row) + "\n" for row in unique.values())
             file.flush()
             done = self.connection.execute(
                 f"INSERT INTO {table} BY NAME SELECT * FROM read_json(?, format = 'newline_delimited', "
-                f"columns = {{{columns}}}, maximum_object_size = 67108864) ON CONFLICT DO NOTHING",
+                f"columns = {{{columns}}}, maximum_object_size = 67108864) {_on_conflict(table)}",
                 [file.name],
             ).fetchone()
         return int(done[0]) if done else 0
@@ -312,6 +309,18 @@ class Store(queries.Queries):
         except BaseException:
             self.connection.execute("ROLLBACK")
             raise
+
+
+def _age(row: Row) -> float:
+    """Smaller is newer."""
+    return -datetime.fromisoformat(row["created_at"]).timestamp()
+
+
+def _on_conflict(table: str) -> str:
+    if table not in NEWEST_WINS:
+        return "ON CONFLICT DO NOTHING"
+    changes = ", ".join(f"{name} = excluded.{name}" for name in TABLES[table] if name not in KEYS[table])
+    return f"ON CONFLICT DO UPDATE SET {changes} WHERE excluded.created_at > {table}.created_at"
 
 
 def _connect(path: Path, wait: float) -> duckdb.DuckDBPyConnection:

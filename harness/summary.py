@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -78,18 +78,22 @@ class Summary:
     columns: tuple[Column, ...]
     rows: tuple[SummaryRow, ...]
     skipped: tuple[tuple[str, str], ...]
+    omitted: tuple[tuple[str, str], ...]  # metrics without any number, and why
 
     @property
     def ranked(self) -> bool:
+        """Whether there are enough items for an order of the rows to mean something."""
         return self.n_items >= MIN_ITEMS_FOR_RANKS
 
 
 def summarise(plan: Plan, recorded: Recorded) -> Summary:
     """Average seeds within items, then items, for every row and column of the plan."""
-    rows = [_row(plan, row, recorded) for row in plan.runnable]
+    shown = [column for column in plan.columns if not column.skip.reason or _has_number(plan, column, recorded)]
+    rows = [_row(plan, row, shown, recorded) for row in plan.runnable]
     rows.sort(key=lambda row: row.role == "control")
-    skipped = tuple((row.spec.name, row.skip) for row in plan.rows if row.skip)
-    return Summary(plan.suite.label, len(plan.items), plan.columns, tuple(rows), skipped)
+    skipped = tuple((row.spec.name, row.skip.reason) for row in plan.rows if row.skip.reason)
+    omitted = tuple((column.spec.label, column.skip.reason) for column in plan.columns if column not in shown)
+    return Summary(plan.suite.label, len(plan.items), tuple(shown), tuple(rows), skipped, omitted)
 
 
 def as_record(summary: Summary) -> dict[str, Any]:
@@ -98,7 +102,8 @@ def as_record(summary: Summary) -> dict[str, Any]:
     rows = []
     for row in summary.rows:
         cells = {label: asdict(cell) for label, cell in zip(labels, row.cells, strict=True)}
-        rows.append({"variant": row.name, "revision": row.revision, "role": row.role, "seconds": row.seconds} | {"metrics": cells})
+        who = {"variant": row.name, "revision": row.revision, "role": row.role}
+        rows.append({**who, "seconds": row.seconds, "metrics": cells})
     return {
         "suite": summary.suite,
         "n_items": summary.n_items,
@@ -106,14 +111,20 @@ def as_record(summary: Summary) -> dict[str, Any]:
         "better": {column.spec.label: column.spec.better for column in summary.columns},
         "rows": rows,
         "skipped": dict(summary.skipped),
+        "omitted": dict(summary.omitted),
     }
 
 
-def _row(plan: Plan, row: Row, recorded: Recorded) -> SummaryRow:
-    cells = tuple(
-        _set_cell(plan, row, column, recorded) if column.spec.scope == "set" else _video_cell(plan, row, column, recorded)
-        for column in plan.columns
-    )
+def _has_number(plan: Plan, column: Column, recorded: Recorded) -> bool:
+    """Whether an earlier run left numbers for a metric that cannot be computed now."""
+    if column.spec.scope == "set":
+        return any((row.set_key, column.key) in recorded.sets for row in plan.rows)
+    return any((unit.gen_key, column.key) in recorded.scores for row in plan.rows for unit in row.units)
+
+
+def _row(plan: Plan, row: Row, columns: Sequence[Column], recorded: Recorded) -> SummaryRow:
+    make = {"set": _set_cell, "video": _video_cell}
+    cells = tuple(make[column.spec.scope](plan, row, column, recorded) for column in columns)
     times = [recorded.seconds[unit.gen_key] for unit in row.units if unit.gen_key in recorded.seconds]
     seconds = sum(times) / len(times) if times else None
     return SummaryRow(row.spec.name, row.spec.revision, row.spec.role, row.spec.family, cells, seconds)
@@ -125,7 +136,7 @@ def _video_cell(plan: Plan, row: Row, column: Column, recorded: Recorded) -> Cel
     for unit in row.units:
         score = recorded.scores.get((unit.gen_key, column.key))
         if score is None:
-            reasons[column.skip or "not measured"] += 1
+            reasons[column.skip.reason or "not measured"] += 1
         elif score.value is None:
             reasons[score.reason] += 1
         else:
@@ -144,7 +155,7 @@ def _set_cell(plan: Plan, row: Row, column: Column, recorded: Recorded) -> Cell:
     if found is None:
         made = len({unit.item for unit in row.units if unit.gen_key in recorded.seconds})
         why = f"{made} of {total} videos" if made < total else "not computed"
-        return Cell(None, None, 0, total, column.skip or why)
+        return Cell(None, None, 0, total, column.skip.reason or why)
     half = None if found.ci_low is None or found.ci_high is None else (found.ci_high - found.ci_low) / 2
     return Cell(found.value, half, found.n, total)
 

@@ -54,6 +54,10 @@ class TextConsole:
         self.err.print("Plan")
         self.err.print(_plan_table(plan))
         self.err.print("  " + escape(plan_line(plan, free)))
+        if plan.remedies:
+            self.err.print("  what is skipped can be had by")
+        for remedy in plan.remedies:
+            self.err.print(Text(f"    {remedy}"), soft_wrap=True)
         if dry_run:
             self.err.print("  dry run: nothing was made")
         elif not plan.to_do:
@@ -90,7 +94,7 @@ class TextConsole:
         if len(outcome.failed) > 10:
             self.err.print(f"… and {len(outcome.failed) - 10} more failures")
         self.err.print(outcome_line(summary, plan, outcome, run_id))
-        again = "run the same command again to go on" if outcome.left or outcome.failed else "harness publish"
+        again = "run the same command again to go on" if outcome.left or outcome.failed else "harness publish --local"
         self.err.print(f"next   {again}")
 
 
@@ -112,11 +116,12 @@ class JsonConsole:
                 "reused": row.reused,
                 "to_make": len(row.make),
                 "scores_to_do": row.scores_to_do,
-                "skip": row.skip,
+                "skip": row.skip.reason,
+                "remedy": row.skip.remedy,
             }
             for row in plan.rows
         ]
-        metrics = [{"metric": c.spec.label, "skip": c.skip} for c in plan.columns]
+        metrics = [{"metric": c.spec.label, "skip": c.skip.reason, "remedy": c.skip.remedy} for c in plan.columns]
         estimate = asdict(plan.estimate) | {"free_bytes": free}
         self._emit("plan", rows=rows, metrics=metrics, estimate=estimate, dry_run=dry_run, to_do=plan.to_do)
 
@@ -235,8 +240,8 @@ def plan_line(plan: Plan, free: int) -> str:
         f"{plan.scores_to_do} scores to compute",
     ]
     if plan.to_do:
-        known = estimate.seconds is not None
-        parts.append(f"about {duration(estimate.seconds or 0)} of work" if known else "time unknown until it has run once")
+        unknown = "time unknown until it has run once"
+        parts.append(unknown if estimate.seconds is None else f"about {duration(estimate.seconds)} of work")
     if plan.videos_to_do:
         parts.append(f"needs {size(estimate.disk_bytes)}, {size(free)} free")
     return " · ".join(parts)
@@ -260,7 +265,7 @@ def footnotes(summary: Summary) -> list[str]:
         for column, cell in zip(summary.columns, row.cells, strict=True):
             if cell.n_ok < cell.n_total:
                 lines.append(f"  {row.name} {column.spec.label}: {cell.n_ok} of {cell.n_total} items ({cell.why})")
-    lines += [f"  {name}: not run: {why}" for name, why in summary.skipped]
+    lines += [f"  {name}: not run: {why}" for name, why in (*summary.skipped, *summary.omitted)]
     return lines
 
 
@@ -308,17 +313,18 @@ def _plan_table(plan: Plan) -> Table:
         table.add_column(name, justify="left" if name == "variant" else "right")
     table.add_column("state", overflow="fold")
     for row in plan.rows:
-        numbers = ("-",) * 4 if row.skip else (len(row.units), row.reused, len(row.make), row.scores_to_do)
-        table.add_row(row.spec.name, *(str(n) for n in numbers), Text(_state(row), style="yellow" if row.skip else ""))
+        skipped = bool(row.skip.reason)
+        numbers = ("-",) * 4 if skipped else (len(row.units), row.reused, len(row.make), row.scores_to_do)
+        table.add_row(row.spec.name, *(str(n) for n in numbers), Text(_state(row), style="yellow" if skipped else ""))
     for column in plan.columns:
-        if column.skip:
-            table.add_row(column.spec.label, "-", "-", "-", "-", Text(f"skip: {column.skip}", style="yellow"))
+        if column.skip.reason:
+            table.add_row(column.spec.label, "-", "-", "-", "-", Text(f"skip: {column.skip.reason}", style="yellow"))
     return table
 
 
 def _state(row: Row) -> str:
-    if row.skip:
-        return f"skip: {row.skip}"
+    if row.skip.reason:
+        return f"skip: {row.skip.reason}"
     return "run" if row.make else "score" if row.to_do else "reused"
 
 

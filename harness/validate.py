@@ -18,7 +18,7 @@ from harness.submission import MAX_BYTES, Submission, parse, relative_path
 from harness.suite import load_suite
 
 MAX_SECONDS = 24 * 3600
-TIES = 12  # more problems of one rule than this are counted, not listed
+MAX_PROBLEMS = 12  # of one rule; more are counted, not listed
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,10 @@ def published_files(target: Path) -> list[Path]:
 
 def _apply(rule: Rule, subject: Subject) -> Iterator[Problem]:
     found = list(rule.check(subject))
-    for pointer, message in found[:TIES]:
+    for pointer, message in found[:MAX_PROBLEMS]:
         yield Problem(rule.name, rule.severity, pointer, message)
-    if len(found) > TIES:
-        yield Problem(rule.name, rule.severity, "", f"and {len(found) - TIES} more of this kind")
+    if len(found) > MAX_PROBLEMS:
+        yield Problem(rule.name, rule.severity, "", f"and {len(found) - MAX_PROBLEMS} more of this kind")
 
 
 def _installed(suite: Suite) -> Suite | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from harness.errors import CannotStart, UsageError
 from harness.machine import Machine, look
 from harness.model import Weight
 from harness.paths import DEFAULT_RESULTS
-from harness.plan import Column, skip_reason
+from harness.plan import Column, Skip, missing_weights, skip_of
 from harness.registry import MetricSpec, Registry, VariantSpec, load_plugins
 from harness.select import select
 from harness.suite import LoadedSuite, load_suite
@@ -40,7 +40,7 @@ class Wishes:
     suite: LoadedSuite
     registry: Registry
     machine: Machine
-    variants: tuple[tuple[VariantSpec, str], ...]
+    variants: tuple[tuple[VariantSpec, Skip], ...]
     columns: tuple[Column, ...]
     notes: tuple[str, ...]
 
@@ -62,10 +62,10 @@ def resolve_wishes(options: RunOptions, machine: Callable[[], Machine] = look) -
     notes += added
     found = machine()
     variants = tuple((spec, why_skip(spec, found, suite)) for spec in chosen)
-    if all(skip for _, skip in variants):
+    if all(skip.reason for _, skip in variants):
         raise nothing_runs(variants)
     for spec, skip in variants:
-        if not skip:
+        if not skip.reason:
             check_weights(spec.config.needs().weights, spec.name)
     columns = tuple(make_column(registry, spec, bool(suite.reference_key)) for spec in metrics)
     return Wishes(suite, registry, found, variants, columns, tuple(notes))
@@ -79,31 +79,31 @@ def check_limit(limit: int | None, items: int) -> None:
 
 def chosen_variants(registry: Registry, expression: str) -> list[VariantSpec]:
     """Variants by selector; a broken plugin is fatal only if it was named."""
-    _refuse_broken(registry, expression)
     versions = {name: spec.revision for name, spec in registry.variants.items()}
-    names = select(expression, list(registry.variants), "variant", versions)
+    names = _select(registry, expression, list(registry.variants), "variant", versions)
     return [registry.variants[name] for name in names]
 
 
 def chosen_metrics(registry: Registry, expression: str) -> tuple[list[MetricSpec], list[str]]:
     """Metrics by selector, with the companions without which a number would mislead, and a note for each added."""
-    _refuse_broken(registry, expression)
     versions = {name: spec.version for name, spec in registry.metrics.items()}
-    names = select(expression, list(registry.metrics), "metric", versions)
+    names = _select(registry, expression, list(registry.metrics), "metric", versions)
+    ordered: list[str] = []
     notes = []
-    for name in list(names):
+    # Quality first; what describes without judging comes after the metric it is read beside.
+    for name in sorted(names, key=lambda n: registry.metrics[n].better == "none"):
         beside = registry.metrics[name].beside
+        ordered += [n for n in (name, beside) if n in registry.metrics and n not in ordered]
         if beside in registry.metrics and beside not in names:
-            names.append(beside)
             notes.append(f"{beside} added: {name} is read beside it")
-    return [registry.metrics[name] for name in names], notes
+    return [registry.metrics[name] for name in ordered], notes
 
 
-def why_skip(spec: VariantSpec, machine: Machine, suite: LoadedSuite) -> str:
-    """Why a variant cannot run here, empty when it can."""
+def why_skip(spec: VariantSpec, machine: Machine, suite: LoadedSuite) -> Skip:
+    """Why a variant cannot run here on this suite."""
     needs = spec.config.needs()
     has_real = needs.real and suite.real(suite.suite.items[0]) is not None
-    return skip_reason(needs, machine, missing(needs.weights), has_real)
+    return skip_of(needs, machine, missing(needs.weights), has_real=has_real)
 
 
 def make_column(registry: Registry, spec: MetricSpec, has_reference: bool) -> Column:
@@ -113,9 +113,9 @@ def make_column(registry: Registry, spec: MetricSpec, has_reference: bool) -> Co
         return Column(spec, key)
     extractor = registry.extractor(spec.extractor)
     absent = missing(extractor.weights)
-    skip = "" if has_reference else "the suite has no reference set"
+    skip = Skip() if has_reference else Skip("the suite has no reference set")
     if absent:
-        skip = f"n/a (weights): {', '.join(w.name for w in absent)}" + "".join(f"; {w.how}" for w in absent[:1] if w.how)
+        skip = missing_weights(absent)
     else:
         check_weights(extractor.weights, spec.name)
     return Column(spec, key, extractor.key, skip)
@@ -133,12 +133,13 @@ def check_weights(weights: Iterable[Weight], owner: str) -> None:
             ) from error
 
 
-def nothing_runs(variants: Sequence[tuple[VariantSpec, str]]) -> CannotStart:
+def nothing_runs(variants: Sequence[tuple[VariantSpec, Skip]]) -> CannotStart:
     """The error when every selected variant would be skipped."""
     spec, skip = variants[0]
-    code = "E-WEIGHTS" if skip.startswith("no weights") else "E-NO-GPU" if "GPU" in skip or "CUDA" in skip else "E-NEEDS"
-    others = f" (and {len(variants) - 1} more)" if len(variants) > 1 else ""
-    return CannotStart(code, f"{spec.name}{others} cannot run here.", why=skip, fix=f"harness doctor {spec.name}")
+    code = "E-WEIGHTS" if skip.reason.startswith("no weights") else "E-NO-GPU" if "GPU" in skip.reason else "E-NEEDS"
+    others = f" and {len(variants) - 1} more" if len(variants) > 1 else ""
+    fix = skip.remedy or f"harness doctor {spec.name}"
+    return CannotStart(code, f"{spec.name}{others} cannot run here.", why=skip.reason, fix=fix)
 
 
 def with_absolute_paths(options: RunOptions) -> RunOptions:
@@ -150,10 +151,14 @@ def with_absolute_paths(options: RunOptions) -> RunOptions:
     )
 
 
-def _refuse_broken(registry: Registry, expression: str) -> None:
-    """Naming a plugin that did not load gives its reason instead of 'no such name'."""
-    stems = {broken.source.rpartition(".")[2]: broken for broken in registry.broken}
-    for term in expression.split(","):
-        name = term.strip().partition("@")[0]
-        if broken := stems.get(name.replace("-", "_")):
-            raise UsageError("E-PLUGIN", f"{broken.source} was not loaded.", why=broken.reason)
+def _select(
+    registry: Registry, expression: str, names: Sequence[str], kind: str, versions: Mapping[str, int]
+) -> list[str]:
+    """Apply a selector; when a name is unknown, the plugins that did not load may be why."""
+    try:
+        return select(expression, names, kind, versions)
+    except UsageError as error:
+        if registry.broken and error.code == "E-UNKNOWN":
+            reasons = "\n".join(f"{broken.source}: {broken.reason}" for broken in registry.broken)
+            error.why = f"it may be in a plugin that was not loaded:\n{reasons}"
+        raise

@@ -36,7 +36,7 @@ class WorldFeatures:
         """
         import torch
 
-        windows = torch.from_numpy(cut_windows(frames)).to(self.device)
+        windows = torch.tensor(cut_windows(frames), device=self.device)  # a copy: frames may be read-only
         with torch.inference_mode():
             rows = [self.net(windows[first : first + BATCH]) for first in range(0, len(windows), BATCH)]
         result: NDArray[np.float32] = torch.cat(rows).float().cpu().numpy()
@@ -74,5 +74,4 @@ def cut_windows(frames: Frames) -> Frames:
     count = len(frames) // WINDOW
     if count == 0:
         raise ItemError("E-FEATURES", f"The world features take {WINDOW} frames or more, got {len(frames)}.")
-    windows: Frames = np.ascontiguousarray(frames[: count * WINDOW]).reshape(count, WINDOW, SIDE, SIDE, 3)
-    return windows
+    return frames[: count * WINDOW].reshape(count, WINDOW, SIDE, SIDE, 3)

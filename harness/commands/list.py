@@ -42,20 +42,19 @@ def command(kind: str, as_json: bool, plugins: tuple[Path, ...]) -> None:
 
 def _variants(registry: Any) -> Records:
     from harness.machine import look
-    from harness.plan import skip_reason
+    from harness.plan import skip_of
     from harness.weights import missing
 
-    machine = look() if any(spec.config.needs().gpu for spec in registry.variants.values()) else None
+    machine = look()
     records = []
     for spec in registry.variants.values():
         needs = spec.config.needs()
-        lacks = skip_reason(needs, machine, missing(needs.weights), True) if machine or not needs.gpu else ""
         records.append(
             {
                 "variant": f"{spec.name}@{spec.revision}",
                 "family": spec.family,
                 "role": spec.role,
-                "here": lacks or "ready",
+                "here": skip_of(needs, machine, missing(needs.weights), has_real=True).reason or "ready",
                 "summary": spec.summary,
             }
         )

@@ -91,7 +91,7 @@ def _tell(report: PublishReport) -> None:
     click.echo(f"check    {report.links} links ok · largest page {report.largest[0]} {size(report.largest[1])}")
     click.echo(f"media    {report.previews} previews, {report.previews_made} made now")
     for refusal in report.refused:
-        click.echo(f"refused  {refusal}", err=True)
+        click.echo(f"refused  {refusal.file}: {refusal.why}", err=True)
     for problem in report.media_problems:
-        click.echo(f"media    {problem}", err=True)
+        click.echo(f"media    {problem.video[:12]}…: {problem.why}", err=True)
     click.echo(f"open     {(report.out / 'index.html').as_uri()}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,19 +129,19 @@ def locate_base(source: str | Path) -> Path:
     return folder
 
 
-def base_digest(source: str | Path) -> str:
-    """Identity of a base: a digest over the configurations and weight files that are used. Reads them all.
+def base_digest(source: str | Path, parts: Sequence[str] = PARTS) -> str:
+    """Identity of a base, or of some of its parts: over configurations and the weight files used. Reads them all.
 
     Raises:
         CannotStart: E-WEIGHTS, see `locate_base`.
     """
     folder = locate_base(source)
-    files = {path.relative_to(folder).as_posix(): sha256_file(path) for path in sorted(_used_files(folder))}
+    files = {path.relative_to(folder).as_posix(): sha256_file(path) for path in sorted(_used_files(folder, parts))}
     return digest("base/1", files)
 
 
-def _used_files(folder: Path) -> Iterator[Path]:
-    for part in PARTS:
+def _used_files(folder: Path, parts: Sequence[str]) -> Iterator[Path]:
+    for part in parts:
         half = list((folder / part).glob("*.fp16.safetensors"))
         yield from half or (folder / part).glob("*.safetensors")
         yield from (folder / part).glob("*config.json")

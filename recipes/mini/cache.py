@@ -24,7 +24,7 @@ CLIP_LENGTH = 40  # windows start anywhere in the first 40 frames, so that bounc
 
 
 @torch.no_grad()
-def build(vae: AutoencoderTiny, seeds: range, clips: int, frames: int, chunk: int = 32) -> dict[str, torch.Tensor]:
+def build(vae: AutoencoderTiny, seeds: range, clips: int, frames: int, chunk: int = 4) -> dict[str, torch.Tensor]:
     rng = np.random.default_rng(7)
     starts = rng.integers(0, CLIP_LENGTH - frames + 1, clips)
     latents = torch.empty(clips, frames, 16, 8, 8, dtype=torch.float16)
@@ -38,7 +38,7 @@ def build(vae: AutoencoderTiny, seeds: range, clips: int, frames: int, chunk: in
         latents[low:high] = encoded.reshape(high - low, frames, 16, 8, 8).half()
         first[low:high] = torch.from_numpy(np.stack([v[0] for v in videos]))
         buckets[low:high] = torch.tensor([motion_bucket(v) for v in videos])
-        if low % (chunk * 20) == 0:
+        if low % 160 == 0:
             print(f"{high}/{clips}", file=sys.stderr, flush=True)
     return {"latents": latents, "first": first, "bucket": buckets}
 

@@ -21,16 +21,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from harness.metrics._world_net import DIM, WINDOW, WorldNet
-from harness.suites.mini import world
-from harness.suites.mini.damage import DAMAGES, damage
-from harness.suites.mini.seeds import TRAIN_SEEDS, VALIDATION_SEEDS
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from harness.frechet import frechet_distance
+from harness.metrics._world_net import DIM, WINDOW, WorldNet
+from harness.suites.mini import world
+from harness.suites.mini.damage import DAMAGES, damage
+from harness.suites.mini.seeds import TRAIN_SEEDS, VALIDATION_SEEDS
 
 Clips = NDArray[np.uint8]
 FRAMES = 40

@@ -56,7 +56,7 @@
       button.className = "sort";
       button.setAttribute("aria-label", "Sort by " + header.textContent.trim().replace(/\s+/g, " "));
       button.addEventListener("click", function () { turn(header, headers, sort, restore); });
-      header.append(button);
+      header.append(" ", button);
     });
   }
 

@@ -21,13 +21,13 @@ def svd_vae() -> AutoencoderKLTemporalDecoder:
     )
 
 
-def tiny_vae() -> AutoencoderTiny:
+def tiny_vae(levels: int = 2) -> AutoencoderTiny:
     return AutoencoderTiny(
-        encoder_block_out_channels=(8, 8),
-        decoder_block_out_channels=(8, 8),
+        encoder_block_out_channels=(8,) * levels,
+        decoder_block_out_channels=(8,) * levels,
         latent_channels=4,
-        num_encoder_blocks=(1, 1),
-        num_decoder_blocks=(1, 1),
+        num_encoder_blocks=(1,) * levels,
+        num_decoder_blocks=(1,) * levels,
         scaling_factor=0.7,
     )
 
@@ -58,8 +58,8 @@ def pipeline(vae: AutoencoderKLTemporalDecoder | AutoencoderTiny) -> StableVideo
     return pipe
 
 
-def save_base(folder: Path, *, tiny: bool) -> Path:
-    """A base with autoencoder stride 2, 4 latent channels, 8 native frames."""
+def save_base(folder: Path, *, tiny: bool, levels: int = 2) -> Path:
+    """A base of 8 native frames and 4 latent channels; its autoencoder's stride is 2 ** (levels - 1)."""
     torch.manual_seed(1)
-    pipeline(tiny_vae() if tiny else svd_vae()).save_pretrained(folder)
+    pipeline(tiny_vae(levels) if tiny else svd_vae()).save_pretrained(folder)
     return folder

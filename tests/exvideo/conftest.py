@@ -15,3 +15,9 @@ def svd_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_base(tmp_path_factory.mktemp("tiny"), tiny=True)
+
+
+@pytest.fixture(scope="session")
+def world_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A base for the procedural world: stride 8, so 64x64 images are 8x8 latents."""
+    return save_base(tmp_path_factory.mktemp("world"), tiny=True, levels=4)

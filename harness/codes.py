@@ -1,0 +1,117 @@
+"""A page for every error code: what it means and what to do. ``harness help E-CODE`` prints it."""
+
+from __future__ import annotations
+
+PAGES: dict[str, str] = {
+    "E-CACHE": """\
+A cache of encoded training clips is damaged, or was made with another base or other data.
+Give --cache another path, or delete the file: it is computed again.""",
+    "E-CHANGED": """\
+A variant's file was edited while a run was going, so that its videos would no longer belong to the planned key.
+Run the same command again: the new parameters make new videos under their own key.""",
+    "E-CHECKPOINT": """\
+A checkpoint is not what the variant expects: another format, another extension, missing or surplus tensors.
+The message names the tensors. Make it again with `harness posttune`, or restore the file.""",
+    "E-DATA": """\
+The training data cannot be used. `world:COUNT` names clips of the procedural world; a folder names videos.""",
+    "E-DISK": """\
+The planned videos do not fit on the disk, or it filled up during the run. Everything finished is safe.
+Free some space and run the same command again, take fewer items with --limit N, or use --results DIR.""",
+    "E-ENCODE": """\
+A stored video did not decode to the frames that were generated. It is tried again; if it stays, the disk or the
+codec is broken: `harness doctor` checks the codec.""",
+    "E-EXISTS": """\
+A file that would be made exists already. Give another --out, or delete the file.""",
+    "E-EXTENSION": """\
+The temporal extension's options contradict each other or the base model. The message says which.""",
+    "E-FEATURES": """\
+A feature network gave rows that cannot be used, or a feature file is not the one that was stored.
+For a stored file: delete it and run the same command again.""",
+    "E-FLOW": """\
+Optical flow cannot be computed by the chosen backend. The message says why.""",
+    "E-FRAMES": """\
+An array is not a video (uint8 [frames, height, width, 3]), or not the number of frames that is needed.""",
+    "E-GENERATE": """\
+A variant raised an exception while making one video. The traceback is recorded in the failures table and in the
+worker's log under results/runs. The run goes on with the other videos; running again tries this one again.""",
+    "E-IO": """\
+The disk reported an input or output error. The task is tried again up to twice.""",
+    "E-LOAD": """\
+A variant could not be loaded; all its videos of this run fail with the first reason. The traceback is recorded in
+the failures table.""",
+    "E-LOCK": """\
+Another process is using this results folder. One run per folder: watch it with `harness status`, wait for it, or
+use another folder with --results DIR. A lock ends with its process, however that ends.""",
+    "E-MEMORY": """\
+Memory, of the machine or of the GPU, ran out during a task. It is tried again up to twice.""",
+    "E-NAN": """\
+Training or sampling gave a number that is not finite. A lower learning rate or full precision may help.""",
+    "E-NEEDS": """\
+Nothing that was selected can run here, for the reason given. `harness doctor VARIANT` lists what is lacking.""",
+    "E-NO-GPU": """\
+The selected variants need a CUDA GPU and a torch that is built for it. `harness doctor VARIANT` says which of the
+two is missing. Rows of the mini and control families need neither.""",
+    "E-NO-REAL": """\
+A control needs the real continuation of the conditioning image, and this suite has none.""",
+    "E-OPTION": """\
+An option has a value that makes no sense here. The message says which values do.""",
+    "E-OUT": """\
+The folder that the site would replace is not a site made by `harness publish`, so it is not touched.
+Give --out another folder.""",
+    "E-OUTPUT": """\
+A file cannot be written where it was asked for. Give a path in a folder that you may write to.""",
+    "E-PLUGIN": """\
+A plugin file could not be loaded, or what it registers does not fit. The last line of its traceback is in the
+message. A broken plugin is fatal only if it is selected or named with --plugin.""",
+    "E-POLICY": """\
+The training policy leaves no parameter to train for this extension. Choose another policy.""",
+    "E-PUBLISH": """\
+There is no result file that can be shown. `harness export` writes them, `harness validate` says what is wrong with
+one, and `harness publish --local` shows what the results folder holds.""",
+    "E-REFERENCE": """\
+The suite's reference set has fewer clips than the run has items; a set metric compares equal numbers.
+Take fewer items with --limit N.""",
+    "E-RESULT": """\
+A result file is malformed (the message points into it), or there are no results to write. `harness run` makes
+results, `harness export` writes files.""",
+    "E-RESUME": """\
+A training state belongs to other settings. Give the same settings, another --out, or delete the state.""",
+    "E-SCORE": """\
+A metric raised an exception, or gave something that is no score: NaN is never stored. A quantity that does not
+exist for a video is `Score.undefined(reason)`; a video that cannot be measured is `Score.excluded(reason)`.
+The other metrics of the video are not affected.""",
+    "E-SCRIPTED": """\
+A fault that a test asked the fake engine for.""",
+    "E-SETTINGS": """\
+Sampling or training settings that cannot be, such as a negative number of steps. The message names the setting.""",
+    "E-SHAPE": """\
+A variant returned frames of another number, size or type than the suite's protocol. Every row of a suite is scored
+on the same: uint8 [frames, height, width, 3].""",
+    "E-SIZE": """\
+An image or latent size does not divide evenly through the model. The message says which multiple is needed.""",
+    "E-STORE": """\
+The index under results/cache cannot be used: it is damaged, or a newer release made it. It is derived from the
+spool: delete the file, and the next command makes it again.""",
+    "E-SUITE": """\
+A suite's file or images are not those that its version stands for, or results here were made with other content.
+Restore the files, or give the change a version of its own.""",
+    "E-TASK": """\
+A worker was sent a line that is no task: coordinator and worker are of different releases.""",
+    "E-UNKNOWN": """\
+A name that does not exist, or not in that version. The nearest names are in the message; `harness list` has all.""",
+    "E-VIDEO": """\
+A stored video is missing, damaged, or not the one that was recorded. Delete the file the message names and run the
+same command again: only this video is made anew, from the same seed. Until then its item has no new scores.""",
+    "E-WEIGHTS": """\
+Weights are not on this machine. They are looked for in the installed package, $HARNESS_WEIGHTS, ./weights and
+~/.cache/exvideo-bench/weights. The message has the command that makes or fetches them.""",
+    "E-WEIGHTS-DIGEST": """\
+A weight file has another sha256 than the variant stands for: another checkpoint would be scored under this name.
+Restore the file. A checkpoint that is meant to differ is a variant of its own. Other variants can be run with
+--variants 'all,-NAME'.""",
+    "E-WINDOW": """\
+The window length, stride or overlap of windowed sampling do not fit the number of frames.""",
+    "E-WORKER": """\
+A worker process ended by itself. If it had a task in hand, the task is tried again up to twice in a fresh worker;
+after that it counts as failed. If it could not start, the end of its log is in the message.""",
+}

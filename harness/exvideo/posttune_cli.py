@@ -1,0 +1,168 @@
+"""The command ``posttune``: progress on stderr, the checkpoint's path on stdout."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.errors import UsageError
+from harness.exvideo.posttune_config import PosttuneConfig
+
+if TYPE_CHECKING:
+    from harness.exvideo.posttune import Progress
+
+# Literals of modules that load torch; a test holds them equal.
+CONVS = ("none", "identity")
+POSITIONS = ("sin", "reflect", "learn_reflect", "learn_rand", "learn_sin")
+POLICIES = ("temporal", "new_only", "none")
+DEFAULTS: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(PosttuneConfig)}
+REPORT_SECONDS = 2.0
+
+
+def _option(flag: str, field: str, help_text: str, **rest: Any) -> Callable[[Any], Any]:
+    """An option whose default is the configuration's."""
+    return click.option(
+        flag, field, default=DEFAULTS[field], show_default=DEFAULTS[field] is not None, help=help_text, **rest
+    )
+
+
+def _choice(flag: str, field: str, values: tuple[str, ...], help_text: str) -> Callable[[Any], Any]:
+    return _option(flag, field, help_text, type=click.Choice(values))
+
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command("posttune", short_help="Train an extension checkpoint for a base.")
+@click.option("--base", required=True, metavar="DIR", help="Base model: a diffusers folder or a Hub id.")
+@click.option("--out", required=True, type=_PATH, help="Checkpoint to write (.safetensors).")
+@click.option("--frames", "num_frames", required=True, type=int, help="Extended length in frames.")
+@_choice("--conv", "conv", CONVS, "Temporal convolution, initialised as the identity.")
+@_choice("--positions", "positions", POSITIONS, "Embedding of the frame number; learn_* is a trained table.")
+@_choice("--policy", "policy", POLICIES, "What is trained: the whole temporal blocks, or the additions alone.")
+@_option("--data", "data", "Training clips: world:COUNT.", metavar="SOURCE")
+@_option("--validation-clips", "validation_clips", "Clips of the held-out loss.", type=int)
+@_option("--cache", "cache", "Latent cache, made once and shared by trainings.", type=_PATH)
+@_option("--steps", "steps", "Optimiser steps.", type=int)
+@_option("--batch", "batch", "Clips per step.", type=int)
+@_option("--lr", "lr", "Peak learning rate.", type=float)
+@_choice("--schedule", "schedule", ("cosine", "constant"), "Course of the learning rate.")
+@_option("--warmup", "warmup", "Steps of linear warm-up.", type=int)
+@_option("--weight-decay", "weight_decay", "AdamW's weight decay.", type=float)
+@_option("--clip-norm", "clip_norm", "Largest norm of the gradient.", type=float)
+@_option("--ema", "ema", "Decay of the averaged weights, which are what is written.", type=float)
+@_choice("--loss", "loss", ("edm", "exvideo"), "EDM with log-normal noise, or ExVideo's published objective.")
+@_option("--p-mean", "p_mean", "Mean of ln sigma (loss edm).", type=float)
+@_option("--p-std", "p_std", "Deviation of ln sigma (loss edm).", type=float)
+@click.option(
+    "--augmentation",
+    default="-3.5,0.6",
+    show_default=True,
+    metavar="MEAN,STD",
+    help="Log-normal noise on the conditioning image, or none.",
+)
+@_option("--dropout", "dropout", "Share of clips trained without their image.", type=float)
+@_option("--latent-factor", "latent_factor", "Scale of the latents, if not the autoencoder's own.", type=float)
+@_choice("--precision", "precision", ("full", "bf16"), "Arithmetic of the UNet.")
+@_option("--checkpointing/--no-checkpointing", "gradient_checkpointing", "Recompute activations to save memory.")
+@_option("--seed", "seed", "Of data order, noise and random tables.", type=int)
+@_option("--device", "device", "cpu, cuda or cuda:N.")
+@_option("--threads", "threads", "CPU threads; 0 leaves it to torch.", type=int)
+@_option("--minutes", "minutes", "Stop after so many minutes; the same command continues.", type=float)
+@_option("--log", "log", "JSON-lines log; beside the checkpoint by default.", type=_PATH)
+def posttune(augmentation: str, **options: Any) -> None:
+    """Train an extension checkpoint for a base.
+
+    Stopping (Ctrl-C, --minutes, a crash) loses little: the same command continues from the last saved state, exactly.
+    """
+    config = PosttuneConfig(augmentation=parse_augmentation(augmentation), **options)
+    from harness.exvideo.posttune import posttune as train
+
+    with _graceful_stop() as stopped:
+        outcome = train(config, _Reporter(), recorded_command(sys.argv[1:]), stopped)
+    change = f"held-out loss {outcome.held_out_start:.4f} -> {outcome.held_out_end:.4f}"
+    state = "done" if outcome.finished else "time is up, the same command continues;"
+    click.echo(f"{state} {outcome.steps} of {config.steps} steps, {change}", err=True)
+    click.echo(str(outcome.path))
+
+
+def parse_augmentation(text: str) -> tuple[float, float] | None:
+    """``MEAN,STD`` of the log of the noise, or ``none``.
+
+    Raises:
+        UsageError: E-SETTINGS, neither of the two.
+    """
+    if text == "none":
+        return None
+    try:
+        mean, std = map(float, text.split(","))
+    except ValueError:
+        fix = "MEAN,STD such as -3.5,0.6, or none"
+        raise UsageError("E-SETTINGS", f"--augmentation '{text}' is not understood.", fix=fix) from None
+    return mean, std
+
+
+def recorded_command(arguments: list[str]) -> str:
+    """The command for the checkpoint's history. Paths keep their last part: the rest is about one machine."""
+    shortened = []
+    for argument in arguments:
+        flag, equals, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
+        is_path = os.sep in value and Path(value).is_absolute()
+        shortened.append(flag + equals + (Path(value).name if is_path else value))
+    return " ".join(["harness", *shortened])
+
+
+class _Reporter:
+    """Prints progress to stderr, at most every `REPORT_SECONDS` except for held-out losses."""
+
+    def __init__(self) -> None:
+        self.last = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        now, ends = time.monotonic(), progress.done in (0, progress.total)
+        if progress.held_out is not None:
+            click.echo(f"train    {progress.done}/{progress.total}  held-out loss {progress.held_out:.4f}", err=True)
+            return
+        if now - self.last < REPORT_SECONDS and not ends:
+            return
+        self.last = now
+        if progress.stage == "encode":
+            click.echo(f"encode   {progress.done}/{progress.total} clips", err=True)
+            return
+        pace = progress.seconds / max(progress.done, 1)
+        left = (progress.total - progress.done) * pace / 60
+        click.echo(
+            f"train    {progress.done}/{progress.total}  loss {progress.loss:.4f}  lr {progress.lr:.1e}"
+            f"  {pace:.2f} s/step  {left:.0f} min left",
+            err=True,
+        )
+
+
+@contextlib.contextmanager
+def _graceful_stop() -> Iterator[Callable[[], bool]]:
+    """The first SIGINT or SIGTERM asks for a stop between steps, the second one interrupts at once."""
+    asked = False
+    previous: dict[int, Any] = {}
+
+    def ask(number: int, frame: object) -> None:
+        nonlocal asked
+        asked = True
+        click.echo("stopping after this step; again to stop at once", err=True)
+        signal.signal(number, previous[number])
+
+    for caught in (signal.SIGINT, signal.SIGTERM):
+        previous[caught] = signal.signal(caught, ask)
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,104 @@
+"""The command line as a user has it: real processes, an empty folder, a small part of the suite."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PLUGIN = Path(__file__).parent / "plugins" / "rows.py"
+HARNESS = [sys.executable, "-m", "harness"]
+PATIENCE = 120.0
+
+
+@dataclass
+class Cli:
+    """Runs ``harness`` in a folder of its own."""
+
+    folder: Path
+    env: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+        command = [*HARNESS, *arguments]
+        environment = {**os.environ, **self.env, **env}
+        return subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+
+    def run(self, variants: str, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """``harness run`` on two items and one cheap metric, unless the arguments say otherwise."""
+        return self(*self._run(variants, arguments), **env)
+
+    def start(self, variants: str, *arguments: str, **env: str) -> subprocess.Popen[str]:
+        """The same in the background."""
+        return subprocess.Popen(
+            [*HARNESS, *self._run(variants, arguments)],
+            cwd=self.folder,
+            env={**os.environ, **self.env, **env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def events(self, variants: str, *arguments: str, **env: str) -> tuple[int, list[dict[str, Any]]]:
+        """Exit code and the JSON lines of ``harness run --json``."""
+        done = self.run(variants, "--json", *arguments, **env)
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+
+    def _run(self, variants: str, arguments: tuple[str, ...]) -> list[str]:
+        given = ["run", "--variants", variants, "--plugin", str(PLUGIN), *arguments]
+        for option, value in (("--limit", "2"), ("--metrics", "ff_ssim")):
+            if option not in arguments:
+                given += [option, value]
+        return given
+
+    def wait_for_videos(self, count: int) -> dict[str, Any]:
+        """Wait until the run that is going has made ``count`` videos; returns its status."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            for path in (self.folder / "results" / "runs").glob("*/status.json"):
+                status: dict[str, Any] = json.loads(path.read_text())
+                if status["state"] == "running" and status["videos_done"] >= count:
+                    return status
+            time.sleep(0.05)
+        raise TimeoutError(f"fewer than {count} videos")
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    return Cli(tmp_path)
+
+
+def end(process: subprocess.Popen[str], number: int = signal.SIGKILL) -> tuple[int, str, str]:
+    """Send a signal and wait: exit code, stdout, stderr."""
+    process.send_signal(number)
+    out, err = process.communicate(timeout=PATIENCE)
+    return process.returncode, out, err
+
+
+def children(pid: int) -> list[int]:
+    """Process ids of the direct children (Linux)."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def table_of(events: list[dict[str, Any]]) -> dict[str, Any]:
+    """The summary's table without what differs between any two runs: the time a video took."""
+    table: dict[str, Any] = next(event for event in events if event["event"] == "summary")["table"]
+    return {**table, "rows": [{k: v for k, v in row.items() if k != "seconds"} for row in table["rows"]]}
+
+
+def failures(events: list[dict[str, Any]]) -> list[str]:
+    return [event["code"] for event in events if event["event"] == "failure"]
+
+
+def summary(events: list[dict[str, Any]]) -> dict[str, Any]:
+    return next(event for event in events if event["event"] == "summary")

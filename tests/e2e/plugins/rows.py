@@ -1,0 +1,107 @@
+"""Variants that misbehave on purpose, given to the command line with --plugin.
+
+TEST_DELAY (seconds a video) slows `test-slow`; TEST_WEIGHTS names the file that `test-weights` needs.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from harness.api import Frames, Generator, Needs, Request, Weight, variant
+
+FAILING_ITEM = "001-purple-square-cyan-triangle"
+
+
+class Made:
+    def __init__(self, make: Callable[[Request], Frames]) -> None:
+        self.make = make
+
+    def generate(self, request: Request) -> Frames:
+        return self.make(request)
+
+
+def hold(request: Request) -> Frames:
+    return np.repeat(request.image[None], request.protocol.num_frames, axis=0)
+
+
+def drift(request: Request) -> Frames:
+    """The image moved by one pixel a frame, with a little of the generation's own noise."""
+    frames = np.stack([np.roll(request.image, shift, axis=1) for shift in range(request.protocol.num_frames)])
+    noise = 4 * request.noise("drift", frames.shape)
+    return np.clip(frames + noise, 0, 255).astype(np.uint8)
+
+
+class Nothing:
+    def needs(self) -> Needs:
+        return Needs()
+
+
+@variant("test-still", revision=1, family="control", role="control", summary="the image, held")
+class Still(Nothing):
+    def load(self, device: str) -> Generator:
+        return Made(hold)
+
+
+@variant("test-slow", revision=1, family="control", role="method", summary="drifts, and takes its time")
+class Slow(Nothing):
+    def load(self, device: str) -> Generator:
+        def slow(request: Request) -> Frames:
+            time.sleep(float(os.environ.get("TEST_DELAY", "0")))
+            return drift(request)
+
+        return Made(slow)
+
+
+@variant("test-one-bad", revision=1, family="control", role="method", summary="fails on one item")
+class OneBad(Nothing):
+    def load(self, device: str) -> Generator:
+        def fail(request: Request) -> Frames:
+            if request.item.slug == FAILING_ITEM:
+                raise ArithmeticError("this item is too hard")
+            return hold(request)
+
+        return Made(fail)
+
+
+@variant("test-no-load", revision=1, family="control", role="method", summary="cannot be loaded")
+class NoLoad(Nothing):
+    def load(self, device: str) -> Generator:
+        raise RuntimeError("no such layer")
+
+
+@variant("test-wrong-shape", revision=1, family="control", role="method", summary="makes half of the frames")
+class WrongShape(Nothing):
+    def load(self, device: str) -> Generator:
+        return Made(lambda request: hold(request)[::2])
+
+
+@variant("test-dies", revision=1, family="control", role="method", summary="takes its worker with it")
+class Dies(Nothing):
+    def load(self, device: str) -> Generator:
+        def die(request: Request) -> Frames:
+            os._exit(7)
+
+        return Made(die)
+
+
+@variant("test-gpu", revision=1, family="svd", role="method", summary="wants more GPU than there is")
+class WantsGpu(Nothing):
+    def needs(self) -> Needs:
+        return Needs(gpu=True, vram_bytes=10**15)
+
+    def load(self, device: str) -> Generator:
+        return Made(hold)
+
+
+@variant("test-weights", revision=1, family="control", role="method", summary="needs a file")
+class NeedsWeights(Nothing):
+    def needs(self) -> Needs:
+        path = os.environ.get("TEST_WEIGHTS", "/nonexistent/weights.safetensors")
+        return Needs(weights=(Weight("net", path, "0" * 64, how="make-the-weights --now"),))
+
+    def load(self, device: str) -> Generator:
+        return Made(hold)

@@ -1,0 +1,71 @@
+"""One thing fails: it is recorded with its reason, everything else is finished, the exit status is 3."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.paths import video_relpath
+from harness.store import Store
+from tests.e2e.conftest import Cli, failures, summary, table_of
+
+pytestmark = pytest.mark.slow
+
+
+def recorded(results: Path) -> list[tuple[str, str, int]]:
+    with Store(results) as store:
+        run = store.last_run_id()
+        assert run
+        return sorted((f["code"], f["stage"], f["attempt"]) for f in store.failures(run))
+
+
+def test_failing_rows_do_not_keep_the_others(cli: Cli) -> None:
+    code, events = cli.events("test-one-bad,test-no-load,test-wrong-shape,test-still")
+    assert code == 3
+    assert sorted(failures(events)) == ["E-GENERATE", "E-LOAD", "E-LOAD", "E-SHAPE", "E-SHAPE"]
+    assert summary(events)["made"] == 3
+    rows = {row["variant"]: row["metrics"]["ff_ssim@1"] for row in table_of(events)["rows"]}
+    assert rows["test-still"]["n_ok"] == 2
+    assert rows["test-one-bad"]["n_ok"] == 1
+    assert rows["test-no-load"]["mean"] is None
+    assert recorded(cli.folder / "results") == [
+        ("E-GENERATE", "generate", 1), ("E-LOAD", "load", 1), ("E-LOAD", "load", 1),
+        ("E-SHAPE", "generate", 1), ("E-SHAPE", "generate", 1),
+    ]  # fmt: skip
+
+    done = cli.run("test-one-bad")
+    assert done.returncode == 3
+    assert "ArithmeticError: this item is too hard" in done.stderr
+    assert "1 videos to make, 1 reused" in done.stderr
+
+
+def test_a_worker_that_dies_is_replaced_and_its_task_tried_twice_more(cli: Cli) -> None:
+    code, events = cli.events("test-dies,test-still", "--limit", "1")
+    assert code == 3
+    assert failures(events) == ["E-WORKER"]
+    assert summary(events)["made"] == 1
+    assert recorded(cli.folder / "results") == [("E-WORKER", "generate", attempt) for attempt in (1, 2, 3)]
+
+
+def test_a_damaged_master_is_found_and_deleting_it_mends_it(cli: Cli) -> None:
+    assert cli.run("test-slow").returncode == 0
+    results = cli.folder / "results"
+    masters = sorted((results / "videos").rglob("*.mkv"))
+    data = bytearray(masters[0].read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    masters[0].write_bytes(bytes(data))
+
+    code, events = cli.events("test-slow", "--metrics", "ff_ssim,warp_error")
+    assert code == 3
+    assert failures(events) == ["E-VIDEO"]
+    failure = next(event for event in events if event["event"] == "failure")
+    assert masters[0].name in failure["message"]
+    assert "changed after it was written" in failure["message"]
+
+    masters[0].unlink()
+    code, events = cli.events("test-slow", "--metrics", "ff_ssim,warp_error")
+    assert code == 0
+    assert (summary(events)["made"], summary(events)["scored"]) == (1, 1)
+    assert masters[0] == results / video_relpath(masters[0].stem)
+    assert masters[0].is_file(), "the same seed gives the same bytes, and so the same name"

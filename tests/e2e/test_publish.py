@@ -1,0 +1,42 @@
+"""From results to files to a site."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.e2e.conftest import PLUGIN, Cli
+
+pytestmark = pytest.mark.slow
+
+
+def test_export_validate_publish(cli: Cli) -> None:
+    assert cli.run("test-still,test-slow").returncode == 0
+    exported = cli("export", "--variants", "test-*", "--plugin", str(PLUGIN), "--json")
+    assert exported.returncode == 0, exported.stderr
+    files = [json.loads(line) for line in exported.stdout.splitlines()]
+    assert [file["videos"] for file in files] == [2, 2]
+    published = json.loads((cli.folder / "results/published/mini-1/test-still-1.json").read_text())
+    assert published["schema"] == "exvideo-result/1"
+    assert published["rows"][0]["scores"]["ff_ssim@1"]["value"] == pytest.approx(1.0)
+
+    checked = cli("validate", "--json")
+    assert checked.returncode == 0, checked.stdout
+    assert all(json.loads(line)["ok"] for line in checked.stdout.splitlines())
+
+    site = cli("publish", "--media", "none", "--json")
+    assert site.returncode == 0, site.stderr
+    assert json.loads(site.stdout)["variants"] == 2
+    assert "test-still" in (cli.folder / "site/public/index.html").read_text()
+
+
+def test_an_edited_file_is_refused(cli: Cli) -> None:
+    assert cli.run("test-still").returncode == 0
+    assert cli("export", "--variants", "test-still", "--plugin", str(PLUGIN)).returncode == 0
+    path = cli.folder / "results/published/mini-1/test-still-1.json"
+    path.write_text(path.read_text().replace('"value": 1.0', '"value": NaN', 1))
+    done = cli("validate", str(path))
+    assert done.returncode == 5
+    assert "error" in done.stdout
+    assert "Traceback" not in done.stderr

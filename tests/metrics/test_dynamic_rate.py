@@ -1,0 +1,75 @@
+"""Dynamic rate: motion in shares of the short side per eighth of a second, and when there is too little to say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness.clip import Clip
+from harness.metrics.dynamic_rate import THRESHOLD, dynamic_rate
+from harness.model import Frames, Score
+from tests.metrics.moving import Field, known_flow, pan_frames, still
+
+
+def moving(velocity: float, num_frames: int = 16, size: int = 64, fps: float = 8) -> Score:
+    frames = np.zeros((num_frames, size, size, 3), np.uint8)
+    source = known_flow(num_frames, (size, size), lambda _, gap: (velocity * gap, 0.0))
+    score: Score = dynamic_rate(Clip(frames, fps, flow=source))
+    return score
+
+
+def test_a_still_does_not_move() -> None:
+    score = dynamic_rate(Clip(still(8), 8))
+    assert score.value == 0
+    assert score.detail["motion_p95"] == 0
+
+
+def test_a_pan_moves_by_its_velocity() -> None:
+    score = moving(3.0)
+    assert score.value == 1
+    assert score.detail["motion_p95"] == pytest.approx(100 * 3 / 64)
+    assert score.profile == pytest.approx([100 * 3 / 64] * 8)
+
+
+def test_the_threshold_is_six_pixels_in_two_hundred_and_fifty_six() -> None:
+    assert pytest.approx(100 * 1.5 / 64) == THRESHOLD
+    assert moving(1.49).value == 0
+    assert moving(1.51).value == 1
+
+
+def test_resolution_and_frame_rate_cancel() -> None:
+    plain = moving(2.0).detail["motion_p95"]
+    assert moving(4.0, size=128).detail["motion_p95"] == pytest.approx(plain)
+    for fps in (16, 24, 10):
+        assert moving(2.0 * 8 / fps, num_frames=2 * fps, fps=fps).detail["motion_p95"] == pytest.approx(plain)
+
+
+def test_a_moving_part_counts_in_full_when_it_covers_a_twentieth() -> None:
+    def half(_t: int, gap: int) -> Field:
+        field = np.zeros((64, 64, 2))
+        field[:, 32:, 1] = 2.5 * gap
+        return field
+
+    frames: Frames = np.zeros((9, 64, 64, 3), np.uint8)
+    score = dynamic_rate(Clip(frames, 8, flow=known_flow(9, (64, 64), half)))
+    assert score.detail["motion_p95"] == pytest.approx(100 * 2.5 / 64)
+
+
+def test_a_quarter_of_the_pairs_is_enough() -> None:
+    def sometimes(moves: int) -> Score:
+        source = known_flow(17, (64, 64), lambda t, _: (3.0 if t < moves else 0.0, 0.0))
+        score: Score = dynamic_rate(Clip(np.zeros((17, 64, 64, 3), np.uint8), 8, flow=source))
+        return score
+
+    assert sometimes(3).value == 0
+    assert sometimes(4).value == 1
+
+
+@pytest.mark.parametrize(("num_frames", "fps"), [(1, 8), (2, 8), (3, 8), (9, 30)])
+def test_fewer_than_three_pairs_say_nothing(num_frames: int, fps: float) -> None:
+    assert moving(3.0, num_frames, fps=fps).status == "undefined"
+
+
+def test_the_backend_finds_a_pan() -> None:
+    score = dynamic_rate(Clip(pan_frames(3, 9), 8))
+    assert score.detail["motion_p95"] == pytest.approx(100 * 3 / 64, rel=0.1)

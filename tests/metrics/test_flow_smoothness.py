@@ -1,0 +1,147 @@
+"""Flow smoothness: the closed forms of analytic motions, the static gate, and the default backend."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from harness.clip import Clip
+from harness.metrics.flow_smoothness import flow_smoothness
+from harness.model import Frames, Score
+from tests.metrics.moving import Field, flicker, known_flow, noise, pan_frames, still, texture
+
+T, SIZE = 12, 64
+
+
+def blank(num_frames: int = T, size: int = SIZE) -> Frames:
+    return np.zeros((num_frames, size, size, 3), np.uint8)
+
+
+def with_velocity(speeds: list[float], fps: float = 8, size: int = SIZE) -> Score:
+    """All pixels move to the right by ``speeds[t]`` from frame t."""
+    count = len(speeds) + 1
+    source = known_flow(count, (size, size), lambda t, _: (speeds[t], 0.0))
+    score: Score = flow_smoothness(Clip(blank(count, size), fps, flow=source))
+    return score
+
+
+def with_field(matrix: Field) -> Score:
+    """Pixels move by a linear map about the centre, the same in every frame."""
+    y, x = np.mgrid[:SIZE, :SIZE] - (SIZE - 1) / 2
+    moved = np.stack([x, y], -1) @ (matrix - np.eye(2)).T
+    score: Score = flow_smoothness(Clip(blank(), 8, flow=known_flow(T, (SIZE, SIZE), lambda *_: moved)))
+    return score
+
+
+def value(score: Score) -> float:
+    assert score.value is not None, score.reason
+    return score.value
+
+
+def test_constant_velocity_is_perfectly_smooth() -> None:
+    score = with_velocity([3.0] * 11)
+    assert value(score) == 1
+    assert score.detail["accel_px"] == 0
+    assert score.detail["speed_px"] == pytest.approx(3)
+    assert score.profile == (1.0,) * 7 + (None,)  # no step starts in the last eighth
+
+
+def test_uniform_acceleration_has_its_closed_form() -> None:
+    speeds = [2 + 0.1 * t for t in range(11)]
+    score = with_velocity(speeds, fps=24)
+    expected = 0.1 * 10 / sum(a + b for a, b in pairwise(speeds))
+    # Not exact: a fast frame moves more of its border out of sight, so its pixels weigh a little less.
+    assert 1 - value(score) == pytest.approx(expected, rel=0.005)
+    assert score.detail["accel_px"] == pytest.approx(0.1, rel=1e-5)
+    assert score.detail["accel_ps2"] == pytest.approx(0.1 * 24**2 / SIZE, rel=1e-5)
+    assert score.detail["r_per_s"] == pytest.approx(24 * (1 - value(score)))
+
+
+def test_reversing_every_frame_is_the_worst() -> None:
+    assert value(with_velocity([2.0, -2.0] * 5 + [2.0])) == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("angle", [0.05, 0.2])
+def test_a_rotation_is_as_rough_as_half_its_angle(angle: float) -> None:
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    assert 1 - value(with_field(rotation)) == pytest.approx(np.sin(angle / 2), rel=0.01)
+
+
+@pytest.mark.parametrize("scale", [1.04, 1.1])
+def test_a_zoom_is_as_rough_as_its_rate(scale: float) -> None:
+    assert 1 - value(with_field(scale * np.eye(2))) == pytest.approx((scale - 1) / (scale + 1), rel=0.01)
+
+
+def test_the_score_does_not_depend_on_resolution_or_direction_of_time() -> None:
+    speeds = [1 + 0.2 * t for t in range(8)]
+    plain = value(with_velocity(speeds))
+    assert value(with_velocity([2 * v for v in speeds], size=2 * SIZE)) == pytest.approx(plain, rel=1e-3)
+    assert value(with_velocity([-v for v in reversed(speeds)])) == pytest.approx(plain, rel=0.01)
+
+
+def test_sampling_a_motion_faster_changes_the_score_but_hardly_the_rate_per_second() -> None:
+    def sway(fps: int) -> Score:
+        # A sway of 2 s and 16 px for 2 s; displacements between the sampled positions.
+        where = 16 * np.sin(np.pi * np.arange(2 * fps + 1) / fps)
+        return with_velocity([float(d) for d in np.diff(where)], fps)
+
+    slow, fast = sway(8), sway(24)
+    assert value(slow) < value(fast)
+    assert slow.detail["r_per_s"] == pytest.approx(fast.detail["r_per_s"], rel=0.1)
+
+
+def test_material_acceleration_forgives_a_moving_edge() -> None:
+    # A block of 24 px moves at 2 px a frame; at a fixed pixel the flow jumps when its edge arrives.
+    def field(t: int, gap: int) -> Field:
+        moving = np.zeros((SIZE, SIZE, 2))
+        moving[20:44, 8 + 2 * t : 32 + 2 * t, 0] = 2.0 * gap
+        return moving
+
+    score = flow_smoothness(Clip(blank(), 8, flow=known_flow(T, (SIZE, SIZE), field)))
+    assert value(score) > 0.9
+
+
+def test_nothing_that_stands_still_has_a_smoothness() -> None:
+    for frames in (still(T), blank()):
+        score = flow_smoothness(Clip(frames, 8))
+        assert score.status == "undefined"
+        assert score.reason.startswith("static")
+        assert score.detail["accel_px"] == 0
+
+
+def test_one_slow_object_on_a_still_background_is_motion() -> None:
+    def field(t: int, gap: int) -> Field:
+        moving = np.zeros((SIZE, SIZE, 2))
+        moving[20:36, 20:36, 0] = 0.9 * gap
+        return moving
+
+    score = flow_smoothness(Clip(blank(), 8, flow=known_flow(T, (SIZE, SIZE), field)))
+    assert score.detail["speed_px"] < 0.002 * SIZE
+    assert score.status == "ok"
+
+
+def test_two_frames_and_unrelated_frames_are_excluded() -> None:
+    assert flow_smoothness(Clip(still(2), 8)).status == "excluded"
+    unrelated = np.stack([texture(64, 64, seed, grain=4.0) for seed in range(6)])
+    assert flow_smoothness(Clip(unrelated, 8)).status == "excluded"
+
+
+class TestWithEstimatedFlow:
+    """The default backend at 64 pixels."""
+
+    def test_a_pan_is_smooth_and_flicker_does_not_change_that(self) -> None:
+        frames = pan_frames(3, T)
+        assert value(flow_smoothness(Clip(frames, 8))) > 0.97
+        assert value(flow_smoothness(Clip(flicker(frames, 8), 8))) > 0.95
+
+    def test_jitter_is_rough(self) -> None:
+        canvas, shifts = texture(68, 68), np.random.default_rng(0).integers(0, 5, (T, 2))
+        jittered = np.stack([canvas[y : y + 64, x : x + 64] for y, x in shifts])
+        assert value(flow_smoothness(Clip(jittered, 8))) < 0.4
+
+    def test_noise_on_a_pan_lowers_it(self) -> None:
+        frames = pan_frames(2, T)
+        scores = [value(flow_smoothness(Clip(noise(frames, s), 8))) for s in (0.0, 0.03, 0.08)]
+        assert scores == sorted(scores, reverse=True)

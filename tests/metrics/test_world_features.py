@@ -1,0 +1,70 @@
+"""The world feature network: windows, refusals, and what the shipped weights tell apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from harness.errors import CannotStart, ItemError
+from harness.frechet import frechet_distance
+from harness.metrics import world_features
+from harness.metrics._world_net import DIM, WorldNet
+from harness.metrics.world_features import WorldFeatures, cut_windows, load_world
+from harness.model import Weight
+from harness.suites.mini import world
+from harness.suites.mini.damage import DAMAGES, damage
+
+
+@pytest.fixture(scope="module")
+def untrained() -> WorldFeatures:
+    torch.manual_seed(0)
+    return WorldFeatures(WorldNet().eval(), "cpu")
+
+
+def test_whole_windows_only(untrained: WorldFeatures) -> None:
+    frames = world.make_clip(0, 40).frames
+    windows = cut_windows(frames)
+    assert windows.shape == (2, 16, 64, 64, 3)
+    assert np.array_equal(windows[1], frames[16:32])
+    features = untrained(frames)
+    assert features.shape == (2, DIM)
+    assert features.dtype == np.float32
+    assert untrained(frames[:32]) == pytest.approx(features, abs=1e-5)
+    assert untrained(frames[16:32]) == pytest.approx(features[1:], abs=1e-5)
+
+
+def test_reading_frames_does_not_change_them(untrained: WorldFeatures) -> None:
+    frames = world.make_clip(0, 16).frames
+    frames.setflags(write=False)
+    untrained(frames)
+
+
+@pytest.mark.parametrize(("shape", "word"), [((15, 64, 64, 3), "16 frames"), ((16, 32, 64, 3), "64x32")])
+def test_other_clips_are_refused(untrained: WorldFeatures, shape: tuple[int, ...], word: str) -> None:
+    with pytest.raises(ItemError, match=word) as caught:
+        untrained(np.zeros(shape, np.uint8))
+    assert caught.value.code == "E-FEATURES"
+
+
+def test_missing_weights_say_how_to_make_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(world_features, "WEIGHTS", Weight("world", "weights/absent.safetensors", "", how="make it"))
+    with pytest.raises(CannotStart) as caught:
+        load_world("cpu")
+    assert caught.value.code == "E-WEIGHTS"
+    assert caught.value.fix == "make it"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", DAMAGES[1:])
+def test_damage_moves_the_shipped_features_away_from_real_clips(kind: str) -> None:
+    network, rng = load_world("cpu"), np.random.default_rng(0)
+    clips = [world.make_clip(seed, 16).frames for seed in range(2_050_000, 2_050_072)]
+    spoilt = [damage(kind, clip, other, rng) for clip, other in zip(clips[:24], clips[24:48], strict=True)]
+    reference = np.concatenate([network(clip) for clip in clips[48:]])
+    floor = frechet_distance(np.concatenate([network(clip) for clip in clips[:24]]), reference)
+    found = frechet_distance(np.concatenate([network(clip) for clip in spoilt]), reference)
+    assert found > 1.2 * floor
