@@ -44,19 +44,21 @@ class Verbs(click.Group):
     """A group whose commands are imported on use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs in the order of work."""
         return list(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of a verb."""
         verb = VERBS.get(cmd_name)
         if verb is None:
             return None
-        command = getattr(importlib.import_module(verb.module), verb.attribute)
-        assert isinstance(command, click.Command)
+        command: click.Command = getattr(importlib.import_module(verb.module), verb.attribute)
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with near names for an unknown verb."""
         if args and args[0] not in VERBS and not args[0].startswith("-"):
             error = unknown_name("command", args[0], VERBS)
             error.fix = error.fix.replace("harness list commands", "harness --help")
@@ -64,6 +66,7 @@ class Verbs(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of verbs, from the table instead of from their modules."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, verb.help) for name, verb in VERBS.items()])
 

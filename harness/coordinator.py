@@ -52,13 +52,21 @@ class Outcome:
 class Watcher(Protocol):
     """What a run tells whoever looks on."""
 
-    def note(self, text: str) -> None: ...
+    def note(self, text: str) -> None:
+        """Something worth a line."""
+        ...
 
-    def happened(self, event: Event) -> None: ...
+    def happened(self, event: Event) -> None:
+        """A task started or ended."""
+        ...
 
-    def failed(self, failed: Failed) -> None: ...
+    def failed(self, failed: Failed) -> None:
+        """A piece of work was given up."""
+        ...
 
-    def progress(self, status: Status) -> None: ...
+    def progress(self, status: Status) -> None:
+        """The counts, about once a second."""
+        ...
 
 
 class Coordinator:
@@ -135,8 +143,8 @@ class Coordinator:
         )
 
     def _submit_all(self) -> None:
-        for task in reference_tasks(self.plan):
-            self._submit(task)
+        for reference in reference_tasks(self.plan):
+            self._submit(reference)
         for row in self.plan.runnable:
             to_make = {task.gen_key for task in row.make}
             for unit in row.units:
@@ -273,7 +281,8 @@ class Coordinator:
             1 for t in self._pending.values() if isinstance(t, GenerateTask) and self._units[t.gen_key][0].score
         )
         left["score"] += waiting
-        if any(count and not self._spent.get(name) for name, count in left.items() if name not in ("reference", "aggregate")):
+        quick = ("reference", "aggregate")
+        if any(count and not self._spent.get(name) for name, count in left.items() if name not in quick):
             return None
         work = sum(count * _mean(self._spent[name]) for name, count in left.items() if self._spent.get(name))
         return work / max(1, len(self.engine.in_hand()))

@@ -82,7 +82,9 @@ def _gpu(machine: Machine, variant: VariantSpec | None) -> Finding:
     names = ", ".join(f"{gpu.name} ({gpu.free_bytes / 1e9:.1f} GB free)" for gpu in machine.gpus)
     if not machine.cuda:
         state = "missing" if wanted == "missing" else "warning"
-        return Finding("CUDA", state, f"{names}, but torch {machine.torch} is built without CUDA", "install torch for CUDA")
+        return Finding(
+            "CUDA", state, f"{names}, but torch {machine.torch} is built without CUDA", "install torch for CUDA"
+        )
     if needs and needs.vram_bytes > max(gpu.free_bytes for gpu in machine.gpus):
         return Finding("CUDA", "missing", f"{names}; {needs.vram_bytes / 1e9:.1f} GB are needed", "free GPU memory")
     return Finding("CUDA", "ok", names)

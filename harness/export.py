@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -46,31 +46,20 @@ def export(
     }
     made = {generation.gen_key: generation for generation in store.generations(wanted)}
     if not made:
-        raise Refused(
-            "E-RESULT",
-            f"There are no results of {variant.name}@{variant.revision} on {suite.label}.",
-            where=str(store.results),
-            fix=f"harness run --suite {suite.label} --variants {variant.name}",
-        )
+        raise _nothing(store, suite, variant)
     ordered = sorted(metrics.items(), key=lambda pair: (pair[1].scope != "video", pair[1].name, pair[1].version))
-    scores = _by_video(store.scores(made, metrics))
     sets = _set_keys(suite, list(wanted), reference_key)
-    run = _last_run(store, made.values())
-    environment = store.environment(max(made.values(), key=lambda g: (g.run_id, g.gen_key)).env_key)
+    newest = max(made.values(), key=lambda g: (g.run_id, g.gen_key))
     return {
         "schema": SCHEMA,
         "suite": _suite(suite),
         "variant": _variant(variant, trainable_parameters, training),
         "metrics": [_metric(spec, key) for key, spec in ordered],
-        "run": run,
-        "environment": environment,
+        "run": _last_run(store, made.values()),
+        "environment": store.environment(newest.env_key),
         "failures": store.failure_counts([*wanted, *sets]),
         "set_scores": [_set_score(score) for score in _longest(store.set_scores(sets), ordered)],
-        "rows": [
-            _row(item, seed, made[key], scores.get(key, []))
-            for key, (item, seed) in sorted(wanted.items(), key=lambda pair: (pair[1][0].slug, pair[1][1]))
-            if key in made
-        ],
+        "rows": _rows(wanted, made, _by_video(store.scores(made, metrics))),
     }
 
 
@@ -100,6 +89,15 @@ def write_result(published: Path, result: Mapping[str, Any]) -> Path:
     path = published / relative_path(suite["name"], suite["version"], variant["name"], variant["revision"])
     write_atomic(path, data)
     return path
+
+
+def _nothing(store: Queries, suite: Suite, variant: VariantSpec) -> Refused:
+    return Refused(
+        "E-RESULT",
+        f"There are no results of {variant.name}@{variant.revision} on {suite.label}.",
+        where=str(store.results),
+        fix=f"harness run --suite {suite.label} --variants {variant.name}",
+    )
 
 
 def _suite(suite: Suite) -> dict[str, Any]:
@@ -133,7 +131,7 @@ def _metric(spec: MetricSpec, key: MetricKey) -> dict[str, Any]:
     return {**{name: getattr(spec, name) for name in names}, "key": key}
 
 
-def _last_run(store: Queries, made: Sequence[Generation] | Any) -> dict[str, Any]:
+def _last_run(store: Queries, made: Iterable[Generation]) -> dict[str, Any]:
     contributed = {generation.run_id for generation in made}
     runs: list[RunRecord] = [run for run in store.runs() if run.run_id in contributed]
     if not runs:
@@ -170,6 +168,15 @@ def _by_video(scores: Sequence[StoredScore]) -> dict[str, list[StoredScore]]:
     for score in scores:
         grouped.setdefault(score.gen_key, []).append(score)
     return grouped
+
+
+def _rows(
+    wanted: Mapping[GenKey, tuple[Item, int]],
+    made: Mapping[str, Generation],
+    scores: Mapping[str, Sequence[StoredScore]],
+) -> list[dict[str, Any]]:
+    ordered = sorted(wanted.items(), key=lambda pair: (pair[1][0].slug, pair[1][1]))
+    return [_row(item, seed, made[key], scores.get(key, [])) for key, (item, seed) in ordered if key in made]
 
 
 def _row(item: Item, seed: int, made: Generation, scores: Sequence[StoredScore]) -> dict[str, Any]:

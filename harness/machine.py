@@ -56,7 +56,8 @@ def parse_gpus(text: str, visible: str | None) -> tuple[Gpu, ...]:
     if visible is not None:
         wanted = [part.strip() for part in visible.split(",") if part.strip()]
         by_index = {row[0]: row for row in rows}
-        rows = [by_index[w] for w in wanted if w in by_index] if all(w.isdigit() for w in wanted) else rows[: len(wanted)]
+        numbered = all(name.isdigit() for name in wanted)
+        rows = [by_index[name] for name in wanted if name in by_index] if numbered else rows[: len(wanted)]
     mib = 1024 * 1024
     return tuple(Gpu(i, row[1], int(row[2]) * mib, int(row[3]) * mib) for i, row in enumerate(rows))
 

@@ -23,10 +23,12 @@ def reference_relpath(key: str) -> str:
 
 
 def database(results: Path) -> Path:
+    """The index."""
     return results / "cache" / "harness.duckdb"
 
 
 def spool(results: Path) -> Path:
+    """Where workers leave envelopes."""
     return results / "spool"
 
 
@@ -36,8 +38,10 @@ def scratch(results: Path) -> Path:
 
 
 def run_folder(results: Path, run_id: str) -> Path:
+    """What is kept about one run: run.json, status.json, logs."""
     return results / "runs" / run_id
 
 
 def published(results: Path) -> Path:
+    """Result files for git."""
     return results / "published"

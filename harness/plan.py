@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from harness.errors import CannotStart
+from harness.keys import GenKey
 from harness.machine import Machine
 from harness.model import Item, Needs, Suite, Weight, generation_key, set_key
 from harness.registry import MetricSpec, VariantSpec
@@ -45,6 +46,9 @@ class Skip(NamedTuple):
     remedy: str = ""
 
 
+RUNS = Skip()
+
+
 @dataclass(frozen=True)
 class Column:
     """One metric of the run; ``skip`` is why it cannot be computed here."""
@@ -52,14 +56,14 @@ class Column:
     spec: MetricSpec
     key: str
     extractor_key: str = ""
-    skip: Skip = Skip()
+    skip: Skip = RUNS
 
 
 @dataclass(frozen=True)
 class Unit:
     """One video that is wanted."""
 
-    gen_key: str
+    gen_key: GenKey
     item: str
     seed: int
 
@@ -69,7 +73,7 @@ class Row:
     """One variant of the run: everything wanted, and what of it is still to do."""
 
     spec: VariantSpec
-    skip: Skip = Skip()
+    skip: Skip = RUNS
     units: tuple[Unit, ...] = ()
     make: tuple[GenerateTask, ...] = ()
     score: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)  # gen_key -> names
@@ -162,7 +166,8 @@ def make_plan(
     """
     items = suite.items[:limit]
     rows = tuple(
-        Row(spec, skip) if skip.reason else _row(suite, items, spec, columns, reference_key, have) for spec, skip in variants
+        Row(spec, skip) if skip.reason else _row(suite, items, spec, columns, reference_key, have)
+        for spec, skip in variants
     )
     return Plan(suite, items, tuple(columns), rows, _estimate(suite, rows, have))
 
@@ -186,7 +191,9 @@ def _gpu_skip(needs: Needs, machine: Machine) -> Skip:
     if not machine.gpus:
         return Skip("needs CUDA, no GPU found")
     if not machine.cuda:
-        return Skip(f"needs CUDA on the GPU, torch {machine.torch or '(none)'} is built without it", "install torch for CUDA")
+        return Skip(
+            f"needs CUDA on the GPU, torch {machine.torch or '(none)'} is built without it", "install torch for CUDA"
+        )
     most = max(gpu.free_bytes for gpu in machine.gpus)
     if needs.vram_bytes > most:
         return Skip(f"needs {needs.vram_bytes / 1e9:.1f} GB of GPU memory, {most / 1e9:.1f} GB are free")
@@ -226,9 +233,7 @@ def aggregate_tasks(plan: Plan, row: Row, features: Mapping[tuple[str, str], str
     for extractor, metrics in row.sets.items():
         found = [Member(u.gen_key, u.item, features.get((u.gen_key, extractor), "")) for u in row.units]
         if all(member.features for member in found):
-            tasks.append(
-                AggregateTask(row.set_key, row.spec.name, extractor, metrics, tuple(found), len(plan.items))
-            )
+            tasks.append(AggregateTask(row.set_key, row.spec.name, extractor, metrics, tuple(found), len(plan.items)))
     return tasks
 
 
@@ -250,7 +255,9 @@ def _row(
             wanted[column.spec.extractor] = column.extractor_key
     if not reference_key or len(items) < MIN_SET_ITEMS:
         sets, wanted = {}, {}
-    score = {unit.gen_key: names for unit in units if any(names := _unscored(unit, columns, wanted, have))}
+    score: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+        unit.gen_key: names for unit in units if any(names := _unscored(unit, columns, wanted, have))
+    }
     # A video is made when it was never made, or when it still has to be measured and its master is gone.
     make = tuple(
         GenerateTask(unit.gen_key, spec.name, unit.item, unit.seed)

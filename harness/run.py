@@ -22,10 +22,11 @@ from harness.lock import FolderLock
 from harness.machine import free_bytes
 from harness.paths import database, run_folder, scratch, spool
 from harness.plan import Have, Made, Plan, check_disk, make_plan
+from harness.queries import RunRecord
 from harness.registry import MetricSpec, VariantSpec, source_digest
 from harness.spool import sweep
 from harness.status import now, write_status
-from harness.store import RunRecord, Store
+from harness.store import Store
 from harness.summary import Recorded, ScoreValue, SetValue, Summary, summarise
 from harness.wishes import RunOptions, Wishes, resolve_wishes, with_absolute_paths
 
@@ -37,13 +38,21 @@ EngineFactory = Callable[[WorkerSettings], Engine]
 class Console(Watcher, Protocol):
     """Everything that a run shows or asks."""
 
-    def header(self, wishes: Wishes, results: Path) -> None: ...
+    def header(self, wishes: Wishes, results: Path) -> None:
+        """Say what is about to run, and where."""
+        ...
 
-    def plan(self, plan: Plan, free: int, dry_run: bool) -> None: ...
+    def plan(self, plan: Plan, free: int, dry_run: bool) -> None:
+        """Show the plan."""
+        ...
 
-    def confirm(self, question: str) -> bool: ...
+    def confirm(self, question: str) -> bool:
+        """Ask before a long run; without anybody to ask, the answer is yes."""
+        ...
 
-    def summary(self, summary: Summary, plan: Plan, outcome: Outcome, run_id: str) -> None: ...
+    def summary(self, summary: Summary, plan: Plan, outcome: Outcome, run_id: str) -> None:
+        """Show the table and what the run did; an empty ``run_id`` means that nothing was to do."""
+        ...
 
 
 def run(options: RunOptions, console: Console, engine: EngineFactory = LocalEngine) -> int:
@@ -143,8 +152,7 @@ def recover(results: Path, wishes: Wishes) -> list[str]:
         rebuilt = store.rebuilt
     if rebuilt and rebuilt.envelopes and not had_index:
         notes.append(f"the index was made again from {rebuilt.envelopes} envelopes")
-    for record in crashed:
-        notes.append(f"run {record.run_id[:8]} did not end cleanly")
+    notes += [f"run {record.run_id[:8]} did not end cleanly" for record in crashed]
     if recovered := sum(done.rows.get(table, 0) for table in ("generations", "scores", "set_scores")):
         notes.append(f"recovered {recovered} finished results that had not been indexed")
     if removed:
@@ -162,9 +170,7 @@ def look_up(results: Path, wishes: Wishes, limit: int | None) -> Have:
     with Store(results) as store:
         made = store.generations(keys)
         return Have(
-            videos={
-                g.gen_key: Made(g.video_sha256, g.frames_sha256, (results / g.relpath).is_file()) for g in made
-            },
+            videos={g.gen_key: Made(g.video_sha256, g.frames_sha256, (results / g.relpath).is_file()) for g in made},
             scores=frozenset(store.have_scores(keys)),
             features={(f.gen_key, f.extractor_key): f.sha256 for f in store.features(keys)},
             set_scores=frozenset(

@@ -55,7 +55,7 @@ def half_width(half: float) -> str:
 
 
 def seconds(value: float) -> str:
-    """A duration: 0.42 s, 12.3 s, 4 min 05 s, 2 h 07 min."""
+    """A duration: 0.420 s, 12.3 s, 4 min 05 s, 2 h 07 min."""
     if value < 60:
         return f"{number(value, value / 10) if value else '0'} s"
     minutes, rest = divmod(round(value), 60)

@@ -59,6 +59,7 @@ def now() -> str:
 
 
 def age_seconds(status: Status) -> float:
+    """How long ago a status was written."""
     return (datetime.now(UTC) - datetime.fromisoformat(status.updated_at)).total_seconds()
 
 

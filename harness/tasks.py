@@ -32,10 +32,12 @@ class GenerateTask:
 
     @property
     def id(self) -> str:
+        """Identifies the task among those in flight and in the failures table."""
         return self.gen_key
 
     @property
     def label(self) -> str:
+        """For people."""
         return f"{self.variant} {self.item} s{self.seed}"
 
 
@@ -59,10 +61,12 @@ class ScoreTask:
 
     @property
     def id(self) -> str:
+        """Identifies the task among those in flight and in the failures table."""
         return f"{self.gen_key}:score"
 
     @property
     def label(self) -> str:
+        """For people."""
         return f"{self.variant} {self.item} s{self.seed}"
 
 
@@ -77,10 +81,12 @@ class ReferenceTask:
 
     @property
     def id(self) -> str:
+        """Identifies the task among those in flight and in the failures table."""
         return f"reference:{self.extractor}"
 
     @property
     def label(self) -> str:
+        """For people."""
         return f"reference set, {self.extractor}"
 
 
@@ -111,10 +117,12 @@ class AggregateTask:
 
     @property
     def id(self) -> str:
+        """Identifies the task among those in flight and in the failures table."""
         return f"{self.set_key}:{self.extractor}"
 
     @property
     def label(self) -> str:
+        """For people."""
         return f"{self.variant} {', '.join(self.metrics)}"
 
 

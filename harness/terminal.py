@@ -40,6 +40,7 @@ class TextConsole:
         self.bars = _Bars(self.err) if self.err.is_terminal else _Lines(self.err)
 
     def header(self, wishes: Wishes, results: Path) -> None:
+        """Version, suite and folder."""
         suite = wishes.suite.suite
         self.err.print(
             f"exvideo-bench {harness.__version__} · suite {suite.label} "
@@ -48,9 +49,11 @@ class TextConsole:
         )
 
     def note(self, text: str) -> None:
+        """One line."""
         self.err.print(Text(text))
 
     def plan(self, plan: Plan, free: int, dry_run: bool) -> None:
+        """The plan with its totals."""
         self.err.print("Plan")
         self.err.print(_plan_table(plan))
         self.err.print("  " + escape(plan_line(plan, free)))
@@ -65,20 +68,25 @@ class TextConsole:
         self.err.print()
 
     def confirm(self, question: str) -> bool:
+        """Ask, if somebody is there."""
         if not sys.stdin.isatty():
             return True
         return self.err.input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
     def happened(self, event: Event) -> None:
+        """A task started or ended."""
         pass
 
     def failed(self, failed: Failed) -> None:
+        """A piece of work was given up."""
         self.bars.say(Text(f"{failed.code}  {failed.label}: {failed.message}", style="red"))
 
     def progress(self, status: Status) -> None:
+        """Move the bars, or say where the run is."""
         self.bars.show(status)
 
     def summary(self, summary: Summary, plan: Plan, outcome: Outcome, run_id: str) -> None:
+        """The table on stdout, and what the run did on stderr."""
         self.bars.close()
         self.err.print()
         ranks = "" if summary.ranked else f" · below {MIN_ITEMS_FOR_RANKS} items: no ranks"
@@ -102,12 +110,15 @@ class JsonConsole:
     """One JSON object per line on stdout and nothing else."""
 
     def header(self, wishes: Wishes, results: Path) -> None:
+        """Version, suite and folder."""
         self._emit("start", version=harness.__version__, suite=wishes.suite.suite.label, results=str(results))
 
     def note(self, text: str) -> None:
+        """One line."""
         self._emit("note", text=text)
 
     def plan(self, plan: Plan, free: int, dry_run: bool) -> None:
+        """The plan with its totals."""
         rows = [
             {
                 "variant": row.spec.name,
@@ -126,9 +137,11 @@ class JsonConsole:
         self._emit("plan", rows=rows, metrics=metrics, estimate=estimate, dry_run=dry_run, to_do=plan.to_do)
 
     def confirm(self, question: str) -> bool:
+        """Ask, if somebody is there."""
         return True  # a script cannot be asked
 
     def happened(self, event: Event) -> None:
+        """A task started or ended."""
         if event.kind == "started":
             return
         self._emit(
@@ -142,12 +155,15 @@ class JsonConsole:
         )
 
     def failed(self, failed: Failed) -> None:
+        """A piece of work was given up."""
         self._emit("failure", **asdict(failed))
 
     def progress(self, status: Status) -> None:
+        """Move the bars, or say where the run is."""
         self._emit("progress", **asdict(status))
 
     def summary(self, summary: Summary, plan: Plan, outcome: Outcome, run_id: str) -> None:
+        """The table on stdout, and what the run did on stderr."""
         counts = {
             "run_id": run_id,
             "made": outcome.made,
@@ -334,9 +350,7 @@ def _summary_table(summary: Summary) -> Table:
     for column in summary.columns:
         table.add_column(f"{column.spec.label} {ARROWS[column.spec.better]}".strip(), justify="right")
     table.add_column("s/video", justify="right")
-    decimals = [
-        decimals_for(row.cells[i].mean or 0.0 for row in summary.rows) for i in range(len(summary.columns))
-    ]
+    decimals = [decimals_for(row.cells[i].mean or 0.0 for row in summary.rows) for i in range(len(summary.columns))]
     competing = [row for row in summary.rows if row.role != "control"]
     controls = [row for row in summary.rows if row.role == "control"]
     for row in competing:

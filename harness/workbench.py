@@ -43,6 +43,7 @@ class Workbench:
     _items: dict[str, Item] = field(default_factory=dict)
 
     def item(self, slug: str) -> Item:
+        """The item of a slug."""
         if not self._items:
             self._items = {item.slug: item for item in self.suite.suite.items}
         return self._items[slug]
@@ -110,4 +111,5 @@ def fault_of(error: BaseException, stage: str, subject: str = "") -> Fault:
 
 
 def trace_of(error: BaseException) -> str:
+    """The traceback as text, for the failures table."""
     return "".join(traceback.format_exception(error))

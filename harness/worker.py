@@ -108,9 +108,7 @@ def open_bench(options: argparse.Namespace) -> Workbench:
     """Load plugins and suite, and record the environment that this worker computes in."""
     registry = load_plugins(options.plugin)
     suite = load_suite(options.suite)
-    bench = Workbench(
-        options.results, suite, registry, options.run, options.name, options.device, options.threads
-    )
+    bench = Workbench(options.results, suite, registry, options.run, options.name, options.device, options.threads)
     environment = {**describe(with_torch=options.device != "cpu"), "device": options.device, "threads": options.threads}
     bench.env_key = env_key(environment)
     bench.envelope("environment", {"kind": "environment", "spec": environment})

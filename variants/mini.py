@@ -70,7 +70,7 @@ class MiniVariant:
         header = safetensors_header(resolve_weight(weight))
         metadata = header.pop("__metadata__", {})
         tuned = sum(math.prod(tensor["shape"]) for tensor in header.values())
-        return {"trainable_parameters": tuned, "training": json.loads(metadata["training"])}
+        return {"trainable_parameters": tuned, "training": json.loads(metadata["exvideo"])["training"]}
 
     def load(self, device: str) -> Generator:
         return _Generator(self, device)

@@ -19,6 +19,7 @@ class Backlog:
         return len(self._other) + sum(map(len, self._videos.values()))
 
     def add(self, task: Task) -> None:
+        """Queue a task behind those of its kind."""
         if isinstance(task, GenerateTask):
             self._videos.setdefault(task.variant, deque()).append(task)
         else:
@@ -41,6 +42,7 @@ class Backlog:
         return second(loaded, held) if task is None and may_swap else task
 
     def clear(self) -> list[Task]:
+        """Empty the queue; returns what was in it."""
         dropped = [*self._other, *(task for tasks in self._videos.values() for task in tasks)]
         self._other.clear()
         self._videos.clear()

@@ -1,4 +1,4 @@
-"""Where tasks run. An engine starts workers and moves tasks and events; keys, retries and ingest are the coordinator's."""
+"""Where tasks run. An engine starts workers and moves tasks and events; all decisions are the coordinator's."""
 
 from __future__ import annotations
 

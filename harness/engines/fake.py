@@ -27,9 +27,11 @@ class FakeEngine:
         self.closed = False
 
     def submit(self, task: Task) -> None:
+        """Queue a task."""
         self.queue.append(task)
 
     def poll(self, timeout: float) -> list[Event]:
+        """Do the next task."""
         if not self.queue:
             return []
         task = self.queue.popleft()
@@ -40,14 +42,17 @@ class FakeEngine:
         return [Event("started", task, "fake"), end]
 
     def cancel(self) -> list[Task]:
+        """Drop what is queued."""
         dropped = list(self.queue)
         self.queue.clear()
         return dropped
 
     def in_hand(self) -> Mapping[str, str]:
+        """Nothing: a task is over when poll returns."""
         return {"fake": ""}
 
     def close(self, *, kill: bool = False) -> None:
+        """Note that the engine was closed."""
         self.closed = True
 
 

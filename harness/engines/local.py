@@ -40,10 +40,12 @@ class WorkerSettings:
 
     @property
     def workers(self) -> int:
+        """One per device, and one that measures."""
         return len(self.devices) + 1
 
     @property
     def threads_each(self) -> int:
+        """CPU threads of each worker."""
         return self.threads or max(1, len(os.sched_getaffinity(0)) // self.workers)
 
 
@@ -76,9 +78,11 @@ class LocalEngine:
         self._processes = {name: self._start(name, device, videos) for name, device, videos in plans}
 
     def submit(self, task: Task) -> None:
+        """Queue a task."""
         self._backlog.add(task)
 
     def poll(self, timeout: float) -> list[Event]:
+        """Give free workers work, and collect what they report."""
         self._assign()
         events: list[Event] = []
         try:
@@ -92,12 +96,15 @@ class LocalEngine:
         return events
 
     def cancel(self) -> list[Task]:
+        """Drop and return what no worker has."""
         return self._backlog.clear()
 
     def in_hand(self) -> Mapping[str, str]:
+        """What each worker is doing."""
         return {p.name: p.task.label if p.task else "" for p in self._processes.values()}
 
     def close(self, *, kill: bool = False) -> None:
+        """End the workers, after their task in hand or at once."""
         for process in self._processes.values():
             if kill:
                 process.handle.kill()
@@ -173,12 +180,12 @@ class LocalEngine:
         self._inbox.put((process, None))
 
     def _send(self, process: _Process, line: str) -> None:
-        try:
-            assert process.handle.stdin is not None
-            process.handle.stdin.write(line + "\n")
-            process.handle.stdin.flush()
-        except (BrokenPipeError, ValueError):
-            pass  # it died; its reader reports that
+        stream = process.handle.stdin
+        # A worker that has just died is reported by its reader.
+        with suppress(BrokenPipeError, ValueError):
+            if stream:
+                stream.write(line + "\n")
+                stream.flush()
 
 
 def _command(settings: WorkerSettings, name: str, device: str) -> Sequence[str]:

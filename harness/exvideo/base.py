@@ -15,10 +15,11 @@ from diffusers import (
     EulerDiscreteScheduler,
     UNetSpatioTemporalConditionModel,
 )
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import CLIPVisionModelWithProjection
 
-from harness.errors import CannotStart
+from harness.errors import CannotStart, UsageError
 from harness.exvideo.image import clip_pixels
 from harness.keys import digest, sha256_file
 
@@ -96,22 +97,43 @@ def load_base(source: str | Path, device: str | torch.device = "cpu", dtype: tor
     Everything is frozen and in evaluation mode.
 
     Raises:
-        CannotStart: E-WEIGHTS, the folder or a part of it is missing or unreadable.
+        CannotStart: E-WEIGHTS, the folder or a part of it is missing or unreadable; E-NO-GPU, see `usable_device`.
+        UsageError: E-SETTINGS, see `usable_device`.
     """
-    folder, device = locate_base(source), torch.device(device)
-    name = json.loads((folder / "vae" / "config.json").read_text()).get("_class_name")
-    if name not in VAES:
-        raise _missing(source, f"vae/config.json names the class {name}", f"one of {', '.join(VAES)}")
+    folder, device = locate_base(source), usable_device(device)
     try:
+        name = json.loads((folder / "vae" / "config.json").read_text()).get("_class_name")
+        if name not in VAES:
+            raise _missing(source, f"vae/config.json names the class {name}", f"one of {', '.join(VAES)}")
         unet = _load(UNetSpatioTemporalConditionModel, folder / "unet", torch_dtype=dtype)
         vae = _load(VAES[name], folder / "vae", torch_dtype=dtype)
         tower = _load(CLIPVisionModelWithProjection, folder / "image_encoder", dtype=dtype)
         scheduler = EulerDiscreteScheduler.from_pretrained(folder / "scheduler")
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise _missing(source, str(error).splitlines()[0], "the folder as diffusers saves it, complete") from error
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+        raise _missing(
+            source, str(error).strip().splitlines()[0], "the folder as diffusers saves it, complete"
+        ) from error
     for model in (unet, vae, tower):
         model.requires_grad_(False).eval().to(device)
     return Components(unet, Vae(vae), tower, scheduler, device)
+
+
+def usable_device(device: str | torch.device) -> torch.device:
+    """The device, if this machine has it.
+
+    Raises:
+        UsageError: E-SETTINGS, not the name of a device.
+        CannotStart: E-NO-GPU, a CUDA device that is not there.
+    """
+    try:
+        found = torch.device(device)
+    except RuntimeError as error:
+        fix = "cpu, cuda or cuda:N"
+        raise UsageError("E-SETTINGS", f"No device named '{device}'.", fix=fix) from error
+    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
+        why = f"torch {torch.__version__} sees {torch.cuda.device_count()} CUDA devices"
+        raise CannotStart("E-NO-GPU", f"There is no device {device}.", why=why, fix="another --device, or a CUDA torch")
+    return found
 
 
 def locate_base(source: str | Path) -> Path:
@@ -167,7 +189,9 @@ def _from_hub(source: str) -> Path:
 
     wanted = [f"{part}/*config.json" for part in PARTS] + [f"{part}/*.fp16.safetensors" for part in PARTS]
     try:
-        return Path(snapshot_download(source, allow_patterns=wanted))
+        folder = Path(snapshot_download(source, allow_patterns=wanted))
+        whole = [f"{part}/*.safetensors" for part in PARTS[:3] if not any((folder / part).glob("*.safetensors"))]
+        return Path(snapshot_download(source, allow_patterns=whole)) if whole else folder
     except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         how = f"a folder in diffusers' format, or: hf download {source}"
         raise _missing(source, str(error).splitlines()[0], how) from error

@@ -45,7 +45,8 @@ class PosttuneConfig:
         augmentation: mean and deviation of the log of the conditioning image's noise; None for a clean image.
         dropout: share of clips trained without their image, for guidance.
         latent_factor: scale of the latents in place of the autoencoder's own.
-        precision: ``bf16`` autocasts the UNet; parameters and optimiser stay float32.
+        precision: ``bf16`` autocasts the UNet (parameters and optimiser stay float32): right for GPUs, slow on CPUs
+            without bfloat16 arithmetic.
         gradient_checkpointing: recompute activations in the backward pass.
         seed: of data order, noise and random tables. Every draw depends on the seed and the step alone, so variants
             with one seed see the same clips with the same noise.
@@ -79,7 +80,7 @@ class PosttuneConfig:
     augmentation: tuple[float, float] | None = (-3.5, 0.6)
     dropout: float = 0.1
     latent_factor: float | None = None
-    precision: Literal["full", "bf16"] = "bf16"
+    precision: Literal["full", "bf16"] = "full"
     gradient_checkpointing: bool = False
     seed: int = 0
     device: str = "cpu"

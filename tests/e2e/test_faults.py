@@ -14,25 +14,27 @@ pytestmark = pytest.mark.slow
 
 
 def recorded(results: Path) -> list[tuple[str, str, int]]:
+    """Code, stage and attempt of every failed attempt of the last run."""
     with Store(results) as store:
         run = store.last_run_id()
         assert run
         return sorted((f["code"], f["stage"], f["attempt"]) for f in store.failures(run))
 
 
-def test_failing_rows_do_not_keep_the_others(cli: Cli) -> None:
-    code, events = cli.events("test-one-bad,test-no-load,test-wrong-shape,test-still")
+def test_failing_rows_and_metrics_do_not_keep_the_others(cli: Cli) -> None:
+    rows = "test-one-bad,test-no-load,test-wrong-shape,test-still"
+    code, events = cli.events(rows, "--metrics", "test_mean,test_fails,test_distance")
     assert code == 3
-    assert sorted(failures(events)) == ["E-GENERATE", "E-LOAD", "E-LOAD", "E-SHAPE", "E-SHAPE"]
+    expected = ["E-GENERATE", "E-LOAD", "E-LOAD", "E-SCORE", "E-SCORE", "E-SCORE", "E-SHAPE", "E-SHAPE"]
+    assert sorted(failures(events)) == expected
     assert summary(events)["made"] == 3
-    rows = {row["variant"]: row["metrics"]["ff_ssim@1"] for row in table_of(events)["rows"]}
-    assert rows["test-still"]["n_ok"] == 2
-    assert rows["test-one-bad"]["n_ok"] == 1
-    assert rows["test-no-load"]["mean"] is None
-    assert recorded(cli.folder / "results") == [
-        ("E-GENERATE", "generate", 1), ("E-LOAD", "load", 1), ("E-LOAD", "load", 1),
-        ("E-SHAPE", "generate", 1), ("E-SHAPE", "generate", 1),
-    ]  # fmt: skip
+    table = {row["variant"]: row["metrics"] for row in table_of(events)["rows"]}
+    assert table["test-still"]["test_mean@1"]["n_ok"] == 2
+    assert table["test-still"]["test_distance@1"]["mean"] is not None
+    assert table["test-one-bad"]["test_mean@1"]["n_ok"] == 1
+    assert table["test-one-bad"]["test_distance@1"]["why"] == "1 of 2 videos", "only equal numbers are compared"
+    assert table["test-no-load"]["test_mean@1"]["mean"] is None
+    assert [entry[0] for entry in recorded(cli.folder / "results")] == expected
 
     done = cli.run("test-one-bad")
     assert done.returncode == 3
@@ -56,7 +58,7 @@ def test_a_damaged_master_is_found_and_deleting_it_mends_it(cli: Cli) -> None:
     data[len(data) // 2] ^= 0xFF
     masters[0].write_bytes(bytes(data))
 
-    code, events = cli.events("test-slow", "--metrics", "ff_ssim,warp_error")
+    code, events = cli.events("test-slow", "--metrics", "test_mean,test_change")
     assert code == 3
     assert failures(events) == ["E-VIDEO"]
     failure = next(event for event in events if event["event"] == "failure")
@@ -64,7 +66,7 @@ def test_a_damaged_master_is_found_and_deleting_it_mends_it(cli: Cli) -> None:
     assert "changed after it was written" in failure["message"]
 
     masters[0].unlink()
-    code, events = cli.events("test-slow", "--metrics", "ff_ssim,warp_error")
+    code, events = cli.events("test-slow", "--metrics", "test_mean,test_change")
     assert code == 0
     assert (summary(events)["made"], summary(events)["scored"]) == (1, 1)
     assert masters[0] == results / video_relpath(masters[0].stem)

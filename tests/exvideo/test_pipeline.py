@@ -17,10 +17,11 @@ from PIL import Image
 from torch import Tensor
 
 from harness.errors import CannotStart, ItemError, UsageError
-from harness.exvideo.base import base_digest, load_base
+from harness.exvideo.base import base_digest, load_base, locate_base, usable_device
 from harness.exvideo.extension import ExtensionConfig, extend
 from harness.exvideo.image import CLIP_MEAN, CLIP_STD, clip_pixels, to_frames, to_pixels
 from harness.exvideo.pipeline import SamplingSettings, encode_condition, generate, run_unet, sample
+from tests.exvideo.bases import save_base
 
 SIZE = 16
 
@@ -202,9 +203,40 @@ def test_missing_bases_are_named(tmp_path: Path, tiny_base: Path, monkeypatch: p
         assert str(source) in caught.value.what
 
 
-def test_the_digest_of_a_base_follows_its_weights(tmp_path: Path) -> None:
-    from tests.exvideo.bases import save_base
+def test_the_hub_is_asked_for_half_precision_files_first(tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
 
+    def download(source: str, allow_patterns: list[str]) -> str:
+        assert source == "some/model"
+        asked.append(allow_patterns)
+        return str(tiny_base)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    assert locate_base("some/model") == tiny_base
+    assert len(asked) == 1  # the folder has full-precision files already, so nothing more is needed
+    assert "unet/*.fp16.safetensors" in asked[0]
+    assert "scheduler/*config.json" in asked[0]
+
+
+def test_a_damaged_weight_file_is_named(tmp_path: Path) -> None:
+    save_base(tmp_path, tiny=True)
+    weights = tmp_path / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(CannotStart) as caught:
+        load_base(tmp_path)
+    assert caught.value.code == "E-WEIGHTS"
+
+
+def test_devices_that_are_not_there_are_named() -> None:
+    with pytest.raises(UsageError) as caught:
+        usable_device("quantum")
+    assert caught.value.code == "E-SETTINGS"
+    with pytest.raises(CannotStart) as missing:
+        usable_device("cuda:99")
+    assert missing.value.code == "E-NO-GPU"
+
+
+def test_the_digest_of_a_base_follows_its_weights(tmp_path: Path) -> None:
     save_base(tmp_path / "a", tiny=True)
     before = base_digest(tmp_path / "a")
     assert before == base_digest(tmp_path / "a")

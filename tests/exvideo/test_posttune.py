@@ -5,9 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-import click
 import pytest
 import torch
 from click.testing import CliRunner
@@ -16,11 +15,7 @@ from safetensors.torch import load_file
 from harness.errors import CannotStart, ItemError, Refused, UsageError
 from harness.exvideo.base import base_digest, load_base
 from harness.exvideo.checkpoint import load_checkpoint, read_header
-from harness.exvideo.extension import Conv
-from harness.exvideo.freezing import Policy
-from harness.exvideo.positions import Positions
 from harness.exvideo.posttune import Progress, posttune
-from harness.exvideo.posttune_cli import CONVS, POLICIES, POSITIONS, parse_augmentation, recorded_command
 from harness.exvideo.posttune_cli import posttune as command
 from harness.exvideo.posttune_config import PosttuneConfig
 
@@ -162,9 +157,12 @@ def test_divergence_is_an_error_and_not_a_checkpoint(config: PosttuneConfig) -> 
     assert not config.out.exists()
 
 
-def test_checkpointing_and_autocast_train_too(config: PosttuneConfig) -> None:
-    outcome = posttune(dataclasses.replace(config, gradient_checkpointing=True, precision="bf16", steps=2))
-    assert outcome.finished
+def test_checkpointing_changes_memory_and_not_the_result(config: PosttuneConfig, tmp_path: Path) -> None:
+    plain = dataclasses.replace(config, steps=2)
+    saved = dataclasses.replace(plain, out=tmp_path / "y.safetensors", gradient_checkpointing=True)
+    first, second = (load_file(posttune(c).path) for c in (plain, saved))
+    for name, tensor in first.items():
+        torch.testing.assert_close(tensor, second[name], atol=2e-3, rtol=1e-2)
 
 
 @pytest.mark.parametrize(
@@ -186,40 +184,3 @@ def test_the_command_trains_and_prints_the_path(config: PosttuneConfig) -> None:
     assert "held-out loss" in result.stderr
     assert read_header(config.out).config.conv == "none"
     assert read_header(config.out).training["recipe"]["augmentation"] is None
-
-
-def test_the_commands_choices_are_the_models() -> None:
-    assert get_args(Conv) == CONVS
-    assert get_args(Positions) == POSITIONS
-    assert get_args(Policy) == POLICIES
-
-
-def test_every_setting_but_internal_ones_has_a_flag() -> None:
-    fields = {f.name for f in dataclasses.fields(PosttuneConfig)}
-    flags = {p.name for p in command.params if isinstance(p, click.Option)}
-    assert fields - flags == {"save_minutes", "log_every", "validate_every"}
-    assert flags <= fields
-
-
-@pytest.mark.parametrize(("text", "value"), [("none", None), ("-3.5,0.6", (-3.5, 0.6)), ("0,1", (0.0, 1.0))])
-def test_augmentation_is_parsed(text: str, value: tuple[float, float] | None) -> None:
-    assert parse_augmentation(text) == value
-
-
-@pytest.mark.parametrize("text", ["", "1", "1,2,3", "a,b"])
-def test_augmentation_that_is_not_understood_is_named(text: str) -> None:
-    with pytest.raises(UsageError, match="augmentation"):
-        parse_augmentation(text)
-
-
-def test_the_recorded_command_has_no_machine_paths() -> None:
-    line = recorded_command(["posttune", "--base", "/home/me/base", "--out=/tmp/x.safetensors", "--lr", "4e-4"])
-    assert line == "harness posttune --base base --out=x.safetensors --lr 4e-4"
-
-
-def test_the_command_describes_itself_without_torch() -> None:
-    import subprocess
-    import sys
-
-    code = "import sys, harness.exvideo.posttune_cli; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -6,13 +6,13 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 import uuid
 from pathlib import Path
 
 import pytest
 
 import harness
-from harness import environment
 from harness.environment import describe, env_key, git_state, new_run_id
 
 
@@ -57,7 +57,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "harness"
     folder.mkdir()
     shutil.copy(Path(harness.__file__), folder / "__init__.py")
-    monkeypatch.setattr(environment.harness, "__file__", str(folder / "__init__.py"))
+    monkeypatch.setattr(harness, "__file__", str(folder / "__init__.py"))
     return folder
 
 
@@ -90,7 +90,7 @@ def test_run_ids_are_version_7_and_sort_by_time(monkeypatch: pytest.MonkeyPatch)
     assert (made.version, made.variant) == (7, uuid.RFC_4122)
     ids = []
     for millisecond in (1, 2, 1000, 2**41):
-        monkeypatch.setattr(environment.time, "time_ns", lambda now=millisecond: now * 1_000_000)
+        monkeypatch.setattr(time, "time_ns", lambda now=millisecond: now * 1_000_000)
         ids.append(new_run_id())
     assert ids == sorted(ids)
     assert len({new_run_id() for _ in range(100)}) == 100

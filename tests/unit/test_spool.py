@@ -31,7 +31,7 @@ payloads = st.dictionaries(
 ).map(lambda fields: {**fields, "kind": "generation"})
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(payloads, max_size=6))
 def test_what_is_written_is_read_before_and_after_archiving(
     tmp_path_factory: pytest.TempPathFactory, written: list[dict[str, object]]

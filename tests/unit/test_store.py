@@ -136,7 +136,7 @@ def test_an_envelope_that_is_wrong_is_refused_and_reported(tmp_path: Path, chang
         (score(value=None, status="ok"), "exactly when its status is ok"),
         (score(status="excluded"), "exactly when its status is ok"),
         (score(status="great"), "status must be one of"),
-        (score(value="0.5"), "value must be DOUBLE"),
+        ({**score(), "value": "0.5"}, "value must be DOUBLE"),
         (score(profile=[0.5, "x"]), "profile must be DOUBLE"),
         (score(detail=[]), "detail must be JSON"),
     ],
@@ -283,7 +283,7 @@ def payloads_in(results: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.randoms(use_true_random=False), st.lists(st.integers(0, 16), max_size=3))
 def test_any_order_and_any_crash_point_give_the_same_index(
     tmp_path_factory: pytest.TempPathFactory, order: Any, cuts: list[int]
@@ -408,3 +408,38 @@ def test_the_leaderboard_averages_seeds_within_an_item_first(tmp_path: Path) -> 
         (row,) = store._rows("SELECT n_items, mean, stderr FROM leaderboard")
         assert (row["n_items"], row["mean"]) == (2, 1.5)
         assert row["stderr"] == pytest.approx(1.0)
+
+
+INGESTER = """
+import sys
+from pathlib import Path
+from harness.store import Store
+while True:
+    with Store(Path(sys.argv[1]), wait=30) as store:
+        store.ingest_spool()
+    print("batch", flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_killing_the_coordinator_while_it_ingests_loses_nothing(tmp_path: Path) -> None:
+    payloads = payloads_in(tmp_path)
+    for index, payload in enumerate(payloads):
+        process = subprocess.Popen([sys.executable, "-c", INGESTER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        process.stdout.readline()
+        put(tmp_path, payload)
+        time.sleep(0.02 * (index % 5))
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        if index >= 7:
+            break
+    put(tmp_path, *payloads[8:])
+    with Store(tmp_path) as store:
+        assert store.ingest_spool().refused == ()
+        found = contents(store)
+    with Store(tmp_path / "other") as store:
+        store.results = tmp_path
+        store.ingest([Envelope(p, "x") for p in payloads])
+        assert found == contents(store)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from harness.errors import Refused
 from harness.export import dump, export, write_result
 from harness.jsonread import JsonError
-from harness.keys import MetricKey
-from harness.model import GenKey, Item, Needs, Protocol, Suite, Weight, generation_key, set_key
+from harness.keys import GenKey, MetricKey
+from harness.model import Item, Needs, Protocol, Suite, Weight, generation_key, set_key
 from harness.registry import MetricSpec, VariantSpec
 from harness.spool import Envelope
 from harness.store import Store
@@ -67,7 +67,7 @@ def fill(store: Store, missing: int = 0) -> None:
     for item in ITEMS:
         for seed in SUITE.seeds:
             key = generation_key(VARIANT.key, item.key, seed, SUITE.protocol.key)
-            made = {"variant_key": VARIANT.key, "item_key": item.key, "seed": seed}
+            made: dict[str, Any] = {"variant_key": VARIANT.key, "item_key": item.key, "seed": seed}
             payloads.append(generation(store.results, key, protocol_key=SUITE.protocol.key, **made))
             records = [score(0.25 + seed, "warp_error@1"), score(None, "dynamic_rate@1")]
             for record in records:
@@ -297,7 +297,7 @@ def test_the_rules_are_named_and_explained() -> None:
     assert all(rule.demand and rule.severity in ("error", "warning") for rule in RULES)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.data())
 def test_no_damage_escapes_as_another_error(sample: bytes, data: st.DataObject) -> None:
     """Whatever replaces one value of a result: it is parsed, or refused with its place."""
@@ -307,7 +307,9 @@ def test_no_damage_escapes_as_another_error(sample: bytes, data: st.DataObject) 
     while isinstance(holder[name], dict | list) and holder[name] and data.draw(st.booleans()):
         holder = holder[name]
         name = data.draw(st.sampled_from(sorted(holder) if isinstance(holder, dict) else range(len(holder))))
-    junk = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from([[], {}, [{}], [[]]])
+    junk: st.SearchStrategy[object] = (
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from([[], {}, [{}], [[]]])
+    )
     holder[name] = data.draw(junk)
     try:
         parse(json.dumps(damaged).encode())

@@ -19,7 +19,7 @@ def noise_clip(frames: int = 6, height: int = 64, width: int = 64, seed: int = 0
     return np.random.default_rng(seed).integers(0, 256, (frames, height, width, 3), dtype=np.uint8)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 5), st.integers(1, 40), st.integers(1, 40), st.integers(0, 99))
 def test_what_went_in_comes_out(tmp_path_factory: pytest.TempPathFactory, t: int, h: int, w: int, seed: int) -> None:
     path = tmp_path_factory.mktemp("video") / "a.mkv"
@@ -79,7 +79,7 @@ def test_damage_is_found_wherever_it_is(tmp_path: Path) -> None:
     write_master(good, frames, 10)
     data = bytearray(good.read_bytes())
     codes = []
-    for position in range(0, len(data), 17):
+    for position in range(0, len(data), 41):
         data[position] ^= 0x10
         bad.write_bytes(data)
         data[position] ^= 0x10
@@ -90,7 +90,7 @@ def test_damage_is_found_wherever_it_is(tmp_path: Path) -> None:
         else:
             np.testing.assert_array_equal(found, frames)
     assert set(codes) == {"E-VIDEO"}
-    assert len(codes) > 0.8 * len(data) / 17
+    assert len(codes) > 0.8 * len(data) / 41
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.99])

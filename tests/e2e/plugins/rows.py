@@ -1,4 +1,4 @@
-"""Variants that misbehave on purpose, given to the command line with --plugin.
+"""Variants that misbehave on purpose, and metrics that cost nothing, given to the command line with --plugin.
 
 TEST_DELAY (seconds a video) slows `test-slow`; TEST_WEIGHTS names the file that `test-weights` needs.
 """
@@ -11,7 +11,20 @@ from collections.abc import Callable
 
 import numpy as np
 
-from harness.api import Frames, Generator, Needs, Request, Weight, variant
+from harness.api import (
+    Clip,
+    Extractor,
+    Features,
+    Frames,
+    Generator,
+    Needs,
+    Request,
+    Score,
+    Weight,
+    extractor,
+    metric,
+    variant,
+)
 
 FAILING_ITEM = "001-purple-square-cyan-triangle"
 
@@ -25,7 +38,8 @@ class Made:
 
 
 def hold(request: Request) -> Frames:
-    return np.repeat(request.image[None], request.protocol.num_frames, axis=0)
+    frames: Frames = np.stack([request.image] * request.protocol.num_frames)
+    return frames
 
 
 def drift(request: Request) -> Frames:
@@ -105,3 +119,33 @@ class NeedsWeights(Nothing):
 
     def load(self, device: str) -> Generator:
         return Made(hold)
+
+
+@metric("test_mean", version=1, better="higher", unit="share of white", summary="mean brightness")
+def test_mean(clip: Clip) -> Score:
+    return Score(float(clip.frames.mean()) / 255)
+
+
+@metric("test_change", version=1, better="none", unit="share of white", summary="mean change between frames")
+def test_change(clip: Clip) -> Score:
+    change = np.abs(np.diff(clip.frames.astype(np.float64), axis=0)).mean() / 255
+    if change == 0:
+        return Score.undefined("nothing moves")
+    return Score(float(change), detail={"first": float(clip.frames[0].mean())}, profile=(None, float(change)))
+
+
+@metric("test_fails", version=1, better="lower", unit="", summary="raises")
+def test_fails(clip: Clip) -> Score:
+    raise KeyError("no such thing")
+
+
+@extractor("test_colours", version=1, summary="mean colour of each frame", weights=())
+def test_colours(device: str) -> Extractor:
+    return lambda frames: frames.mean(axis=(1, 2)).astype(np.float32)
+
+
+@metric(
+    "test_distance", version=1, better="lower", unit="", summary="of mean colours", kind="set", extractor="test_colours"
+)
+def test_distance(generated: Features, reference: Features) -> float:
+    return float(np.linalg.norm(generated.rows.mean(axis=0) - reference.rows.mean(axis=0)))

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.site_docs import Block, metric_docs
+
+SOURCE = '''
+"""Flicker.
+
+The score is
+
+    E = sum |a - b|^2
+
+over pairs.
+"""
+from harness.api import metric
+import a_package_that_does_not_exist
+
+@metric("flicker", version=3, better="lower", unit="", summary="")
+def flicker(clip):
+    """One line about ``clip``.
+
+    Fooled by: a still, which scores 0.
+    """
+
+def helper():
+    """Not a metric."""
+'''
+
+
+def test_definition_is_read_without_running_the_file(tmp_path: Path) -> None:
+    (tmp_path / "flicker.py").write_text(SOURCE)
+    docs = metric_docs(tmp_path)
+    assert list(docs) == ["flicker@3"]
+    doc = docs["flicker@3"]
+    assert doc.definition == (
+        Block("Flicker.", False),
+        Block("The score is", False),
+        Block("E = sum |a - b|^2", True),
+        Block("over pairs.", False),
+        Block("One line about ``clip``.", False),
+    )
+    assert [block.text for block in doc.fooled_by] == ["a still, which scores 0."]
+    assert doc.definition[-1].spans == ((False, "One line about "), (True, "clip"), (False, "."))
+
+
+def test_file_that_cannot_be_parsed_has_no_documentation(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("def (")
+    assert metric_docs(tmp_path) == {}
+
+
+def test_installed_metrics_are_documented() -> None:
+    docs = metric_docs()
+    assert {"warp_error@1", "flow_smoothness@1", "dynamic_rate@1", "ff_ssim@1", "fd_world@1"} <= set(docs)
+    assert all(doc.definition for doc in docs.values())

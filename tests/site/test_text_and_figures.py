@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness import figures
+from harness.site_text import csv_text, facts, half_width, integer, number, plain, seconds, size
+
+FINITE = st.floats(-1e6, 1e6).filter(lambda x: x == 0 or abs(x) > 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("value", "spread", "text"),
+    [
+        (0.034218, 0.0061, "0.0342"),
+        (0.85, 0.088, "0.850"),
+        (1903.6, 12.3, "1904"),
+        (123456.7, 210.0, "123 457".replace(" ", "\u202f")),
+        (-0.5, None, "−0.5000"),
+        (0.0, None, "0"),
+        (-0.0001, 1.0, "0.0"),
+        (3.6e-8, 4e-9, "3.60e−8"),
+        (7.0, 0.0, "7.000"),
+    ],
+)
+def test_number_is_rounded_to_two_digits_of_its_spread(value: float, spread: float | None, text: str) -> None:
+    assert number(value, spread) == text
+
+
+@given(FINITE, st.floats(1e-5, 1e5))
+def test_rounding_loses_less_than_a_twentieth_of_the_spread(value: float, spread: float) -> None:
+    text = number(value, spread).replace("−", "-").replace("\u202f", "")
+    unit = 0.5 if spread >= 10 else 0.051 * spread  # whole numbers from a spread of ten on
+    scientific = 0.006 * abs(value) if "e" in text else 0
+    assert abs(float(text) - value) <= unit + scientific
+
+
+def test_units() -> None:
+    assert [seconds(s) for s in (0, 0.42, 12.34, 245, 7620)] == ["0 s", "0.420 s", "12.3 s", "4 min 05 s", "2 h 07 min"]
+    assert [size(b) for b in (812, 41_200, 9_800_000)] == ["812 B", "41 KB", "9.8 MB"]
+    assert [integer(n) for n in (9999, 3_270_000)] == ["9999", "3\u202f270\u202f000"]
+    assert half_width(0.00612) == "0.0061"
+
+
+@given(st.text())
+def test_plain_leaves_no_hidden_character(text: str) -> None:
+    shown = plain(text)
+    assert not any(c in shown for c in "\u202e\u202d\u2066\u2069\u200f\x00\x1b\x07\u2028")
+    shown.encode()
+
+
+def test_plain_makes_an_override_visible() -> None:
+    assert plain("a\u202eb") == "a<U+202E>b"
+    assert plain("x" * 30, 10) == "x" * 10 + "…"
+
+
+@pytest.mark.parametrize("text", ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "\tx", "\rx"])
+def test_spreadsheet_formulas_are_defused(text: str) -> None:
+    assert csv_text(text) == "'" + text
+
+
+def test_ordinary_csv_text_stays() -> None:
+    assert csv_text("a boat, slowing = down") == "a boat, slowing = down"
+
+
+def test_facts_of_any_shape() -> None:
+    table = {"a": None, "b": True, "c": ["harness", "run"], "d": {"x": 1}, "e": 1.5, "f": ""}
+    assert dict(facts(table)) == {"a": "none", "b": "yes", "c": "harness run", "d": '{"x": 1}', "e": "1.5", "f": "none"}
+
+
+@given(FINITE, st.floats(1e-6, 1e6), FINITE)
+def test_marks_stay_inside_the_figure(low: float, width: float, value: float) -> None:
+    scale = figures.whisker_scale((low, low + width))
+    mark = figures.mark((value, value - 1, value + 1), scale)
+    inside = [x for x in (mark.middle, mark.low, mark.high) if x is not None]
+    assert all(figures.PAD <= x <= figures.WHISKER_WIDTH - figures.PAD for x in inside)
+    assert (mark.off == "") == (scale.low <= value <= scale.high)
+
+
+def test_scale_is_linear_and_a_single_value_lies_in_the_middle() -> None:
+    scale = figures.Scale(10, 20, 0, 100)
+    assert [scale(v) for v in (10, 12.5, 20)] == [0, 25, 100]
+    assert figures.Scale(3, 3, 0, 100)(3) == 50
+    assert figures.Scale(1, 100, 0, 100, log=True)(10) == pytest.approx(50)
+
+
+@given(st.floats(-1e5, 1e5), st.floats(1e-3, 1e5))
+def test_ticks_are_round_and_inside(low: float, width: float) -> None:
+    found = figures.ticks(figures.Scale(low, low + width, 0, 100))
+    assert 2 <= len(found) <= 7
+    assert all(-0.01 <= tick.position <= 100.01 for tick in found)
+    assert len({tick.text for tick in found}) == len(found)
+
+
+def test_scatter_labels_do_not_touch() -> None:
+    points = [(f"v{i}", "ablation", 1.0 + i / 1000, (5.0 + i / 1000, 4.0, 6.0)) for i in range(12)]
+    plot = figures.scatter(points)
+    heights = sorted(p.label_y for p in plot.points)
+    assert min(b - a for a, b in pairwise(heights)) >= 12.9
+    assert all(plot.top <= p.y <= plot.bottom for p in plot.points)
+    assert all(plot.left <= p.x <= plot.right for p in plot.points)
+
+
+def test_scatter_refuses_what_a_logarithm_cannot_show() -> None:
+    with pytest.raises(ValueError, match="positive"):
+        figures.scatter([("a", "method", 0.0, (1.0, None, None))])
+
+
+def test_line_leaves_gaps_out() -> None:
+    vertices = figures.line([1.0, None, 3.0])
+    assert [x for x, _ in vertices] == [figures.PAD, figures.WHISKER_WIDTH - figures.PAD]
+    assert vertices[0][1] > vertices[1][1]  # a larger value is drawn higher
+    assert figures.line([None, None]) == ()
+    assert not any(math.isnan(v) for pair in figures.line([2.0, 2.0]) for v in pair)

@@ -1,0 +1,180 @@
+"""The loop of a run on an engine that does what a script says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from tests.unit.run_helpers import Watch, column, fault, plan, work
+
+from harness.coordinator import Coordinator, Outcome
+from harness.engines.fake import FakeEngine
+from harness.plan import Have, Made, Plan
+from harness.spool import read_envelopes
+from harness.status import read_latest
+from harness.tasks import AggregateTask, Event, GenerateTask, ReferenceTask, ScoreTask, Task
+
+SET = (column("sharp"), column("fd", "set"))
+
+
+class Run:
+    """One coordinator with everything around it."""
+
+    def __init__(
+        self,
+        folder: Path,
+        wanted: Plan,
+        do: Callable[[Task], Event] = work,
+        script: Mapping[str, Sequence[str]] | None = None,
+        have: Have | None = None,
+    ) -> None:
+        self.engine = FakeEngine(do, script)
+        self.watch = Watch()
+        self.ingested = 0
+        held = have or Have()
+        self.results = folder
+        self.coordinator = Coordinator(
+            wanted,
+            self.engine,
+            self.watch,
+            have={key: (made.video, made.frames) for key, made in held.videos.items()},
+            features={(gen, "net"): sha for (gen, _), sha in held.features.items()},
+            ingest=self.ingest,
+            folder=folder / "runs" / "r",
+            spool=folder / "spool" / "r" / "coordinator",
+            run_id="r",
+        )
+
+    def ingest(self) -> int:
+        self.ingested += 1
+        return 0
+
+    def go(self) -> Outcome:
+        return self.coordinator.run()
+
+    def done(self, kind: type[Task]) -> list[Task]:
+        return [task for task in self.engine.done if isinstance(task, kind)]
+
+
+def test_everything_is_made_measured_and_compared_once(tmp_path: Path) -> None:
+    run = Run(tmp_path, plan(columns=SET))
+    outcome = run.go()
+    assert (outcome.made, outcome.scored, outcome.failed) == (6, 6 + 2, [])
+    assert [len(run.done(kind)) for kind in (GenerateTask, ScoreTask, ReferenceTask, AggregateTask)] == [6, 6, 1, 2]
+    assert run.engine.closed
+    assert run.ingested >= 1
+
+
+def test_the_first_video_is_measured_before_the_last_is_made(tmp_path: Path) -> None:
+    run = Run(tmp_path, plan())
+    run.go()
+    score = run.done(ScoreTask)[0]
+    assert run.engine.done[0].id + ":score" == score.id
+
+
+def test_what_is_there_is_measured_without_being_made(tmp_path: Path) -> None:
+    units = [u.gen_key for row in plan().rows for u in row.units]
+    have = Have({key: Made(f"video-{key}", "f") for key in units})
+    run = Run(tmp_path, plan(have=have), have=have)
+    assert run.go().made == 0
+    assert {task.video for task in run.done(ScoreTask) if isinstance(task, ScoreTask)} == {f"video-{k}" for k in units}
+
+
+def test_a_lost_task_is_done_again_and_each_loss_is_recorded(tmp_path: Path) -> None:
+    wanted = plan(names=["a"], items=1)
+    key = wanted.rows[0].units[0].gen_key
+    run = Run(tmp_path, wanted, script={key: ["lost", "lost"]})
+    outcome = run.go()
+    assert (outcome.made, outcome.failed) == (1, [])
+    assert [task.attempt for task in run.done(GenerateTask)] == [1, 2, 3]
+    envelopes, _ = read_envelopes(tmp_path / "spool")
+    assert [(e.payload["code"], e.payload["attempt"]) for e in envelopes] == [("E-WORKER", 1), ("E-WORKER", 2)]
+
+
+def test_three_losses_are_enough(tmp_path: Path) -> None:
+    wanted = plan(names=["a"], items=1)
+    run = Run(tmp_path, wanted, script={wanted.rows[0].units[0].gen_key: ["lost"] * 5})
+    outcome = run.go()
+    assert outcome.made == 0
+    assert [failed.code for failed in outcome.failed] == ["E-WORKER"]
+    assert len(run.done(GenerateTask)) == 3
+
+
+def test_a_fault_that_depends_on_the_content_is_not_tried_again(tmp_path: Path) -> None:
+    wanted = plan(names=["a"])
+    run = Run(tmp_path, wanted, script={wanted.rows[0].units[1].gen_key: ["fatal"]})
+    outcome = run.go()
+    assert (outcome.made, len(outcome.failed)) == (2, 1)
+    assert len(run.done(GenerateTask)) == 3
+    assert run.watch.failures == outcome.failed
+
+
+def test_only_the_part_that_can_succeed_is_measured_again(tmp_path: Path) -> None:
+    def do(task: Task) -> Event:
+        event = work(task)
+        if isinstance(task, ScoreTask) and task.attempt == 1:
+            parts = (fault("E-MEMORY", "net", retryable=True), fault("E-SCORE", "sharp"))
+            return Event("finished", task, "fake", 0.5, 1, {"scores": 0, "features": {}}, parts)
+        return event
+
+    run = Run(tmp_path, plan(names=["a"], columns=SET), do)
+    outcome = run.go()
+    second = [t for t in run.done(ScoreTask) if isinstance(t, ScoreTask) and t.attempt == 2]
+    assert {(t.metrics, t.extractors) for t in second} == {((), ("net",))}
+    assert [failed.label.endswith("sharp") for failed in outcome.failed] == [True] * 3
+    assert len(run.done(AggregateTask)) == 1
+
+
+def test_a_set_with_a_missing_video_is_not_compared(tmp_path: Path) -> None:
+    wanted = plan(names=["a", "b"], columns=SET)
+    run = Run(tmp_path, wanted, script={wanted.rows[0].units[0].gen_key: ["fatal"]})
+    run.go()
+    assert [task.variant for task in run.done(AggregateTask) if isinstance(task, AggregateTask)] == ["b"]
+
+
+def test_one_interrupt_drops_what_has_not_started(tmp_path: Path) -> None:
+    def do(task: Task) -> Event:
+        run.coordinator.interrupt()
+        return work(task)
+
+    run = Run(tmp_path, plan(names=["a"]), do)
+    outcome = run.go()
+    assert outcome.interrupted
+    assert outcome.made == 1
+    assert outcome.left == 3, "two videos, and the measurement of the first"
+    assert "finishing what is in hand" in run.watch.notes[0]
+    assert run.ingested >= 1
+
+
+def test_a_second_interrupt_drops_everything(tmp_path: Path) -> None:
+    run = Run(tmp_path, plan(names=["a"]))
+    run.coordinator.interrupt()
+    run.coordinator.interrupt()
+    outcome = run.go()
+    assert (outcome.made, outcome.left) == (0, 3)
+    assert run.engine.closed
+
+
+def test_a_full_disk_stops_the_run_and_loses_nothing(tmp_path: Path) -> None:
+    def do(task: Task) -> Event:
+        if isinstance(task, GenerateTask) and task.item == "001":
+            return Event("failed", task, "fake", faults=(fault("E-DISK", stage="encode"),))
+        return work(task)
+
+    run = Run(tmp_path, plan(names=["a"]), do)
+    outcome = run.go()
+    assert outcome.stopped
+    assert outcome.stopped.code == "E-DISK"
+    assert outcome.made == 1
+    assert run.ingested >= 1
+
+
+def test_the_status_file_ends_with_the_final_counts(tmp_path: Path) -> None:
+    run = Run(tmp_path, plan(columns=SET))
+    run.go()
+    status = json.loads((tmp_path / "runs" / "r" / "status.json").read_text())
+    assert (status["videos_done"], status["videos_total"]) == (6, 6)
+    assert (status["scores_done"], status["scores_total"]) == (8, 8)
+    assert run.watch.states[-1].scores_done == 8
+    assert read_latest(tmp_path)
