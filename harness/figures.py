@@ -184,4 +184,4 @@ def _log_ticks(low: float, high: float) -> list[float]:
 def _tick_text(value: float, step: float, log: bool) -> str:
     if value == 0:
         return "0"
-    return f"{value:g}" if log else number(value, step * 9.99 if step else None)
+    return f"{value:g}" if log else number(value, step * 10.01 if step else None)

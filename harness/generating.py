@@ -75,27 +75,10 @@ class GenerateStage:
         self.stage = "encode"
         sha256, frames_sha256, size = store_master(bench, frames, protocol.fps)
         made = {"video_sha256": sha256, "frames_sha256": frames_sha256, "seconds": seconds, "video_bytes": size}
-        bench.envelope(
-            f"generation-{task.gen_key}",
-            {
-                "kind": "generation",
-                "gen_key": task.gen_key,
-                "variant_key": spec.key,
-                "item_key": item.key,
-                "seed": task.seed,
-                "protocol_key": protocol.key,
-                **made,
-                "relpath": video_relpath(sha256),
-                "noise_sha256": noise.digest,
-                "frames": protocol.num_frames,
-                "width": protocol.width,
-                "height": protocol.height,
-                "fps": protocol.fps,
-                "load_seconds": load_seconds,
-                "peak_vram_bytes": peak,
-                "attempts": task.attempt,
-            },
-        )
+        made["relpath"] = video_relpath(sha256)
+        cost = {"load_seconds": load_seconds, "peak_vram_bytes": peak, "attempts": task.attempt}
+        payload = generation_record(task.gen_key, request, spec, noise.digest)
+        bench.envelope(f"generation-{task.gen_key}", {**payload, **made, **cost})
         return made
 
     def _load(self, spec: VariantSpec) -> tuple[Generator, float]:
@@ -118,6 +101,24 @@ class GenerateStage:
         self.bench.settle_libraries()
         self.loaded = Loaded(spec.name, generator, time.perf_counter() - started)
         return generator, self.loaded.seconds
+
+
+def generation_record(gen_key: str, request: Request, spec: VariantSpec, noise_sha256: str) -> dict[str, Any]:
+    """The part of a generation envelope that is known without the video."""
+    protocol = request.protocol
+    return {
+        "kind": "generation",
+        "gen_key": gen_key,
+        "variant_key": spec.key,
+        "item_key": request.item.key,
+        "seed": request.seed,
+        "protocol_key": protocol.key,
+        "noise_sha256": noise_sha256,
+        "frames": protocol.num_frames,
+        "width": protocol.width,
+        "height": protocol.height,
+        "fps": protocol.fps,
+    }
 
 
 def check_frames(frames: object, protocol: Protocol, variant: str) -> Frames:

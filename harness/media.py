@@ -94,8 +94,8 @@ class MediaMaker:
         return preview
 
     def picture(self, image: Image) -> str:
-        """Write a conditioning image, enlarged as videos are; returns its path relative to the site."""
-        data = images.lossless_webp(images.enlarge(image, images.enlargement(*image.shape[:2])))
+        """Write a conditioning image, reduced where it is large; returns its path relative to the site."""
+        data = images.lossless_webp(images.reduce(image, images.SHOWN))
         return self._write(digest("picture/1", sha256_bytes(data)), ".webp", data)
 
     def write_index(self) -> None:

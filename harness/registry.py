@@ -130,6 +130,7 @@ class ExtractorSpec:
 
     @property
     def label(self) -> str:
+        """``name@version``."""
         return f"{self.name}@{self.version}"
 
     @property
@@ -144,6 +145,9 @@ class Broken:
 
     source: str
     reason: str
+
+
+S = TypeVar("S")
 
 
 @dataclass
@@ -171,7 +175,7 @@ class Registry:
         """Identity of a metric, its extractor included."""
         return metric.key(self.extractor(metric.extractor) if metric.extractor else None)
 
-    def _find(self, kind: str, table: dict[str, Any], name: str) -> Any:
+    def _find(self, kind: str, table: dict[str, S], name: str) -> S:
         if name in table:
             return table[name]
         for broken in self.broken:
@@ -303,7 +307,7 @@ def load_file(path: Path) -> None:
 def last_line(error: BaseException) -> str:
     """The last line of a traceback and where it happened, for listings."""
     if isinstance(error, HarnessError):
-        return error.what
+        return f"{error.what} {error.why}".strip()
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}: " if frames else ""
     return f"{place}{type(error).__name__}: {error}"

@@ -96,6 +96,7 @@ def environment(theme: Path) -> Environment:
         "size": site_text.size,
         "integer": site_text.integer,
         "stem": stem,
+        "when": site_text.when,
         "facts": facts,
     }
     jinja.globals |= {"policy": POLICY, "arrows": ARROWS, "directions": DIRECTIONS}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from harness.model import Score, Suite
+from harness.site_text import instant
 from harness.submission import PublishedMetric, PublishedSetScore, PublishedVariant, Submission
 
 RANK_MINIMUM = 30  # items that all rows share; below this a board is a smoke test
@@ -142,7 +143,7 @@ def build_board(suite: Suite, submissions: Sequence[Submission]) -> Board:
         shared,
         smoke,
         headline,
-        max(s.run.finished_at or s.run.started_at for s in submissions),
+        max((s.run.finished_at or s.run.started_at for s in submissions), key=instant),
     )
 
 

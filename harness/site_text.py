@@ -6,6 +6,7 @@ import json
 import math
 import unicodedata
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 MINUS = "\N{MINUS SIGN}"
 THIN = "\N{NARROW NO-BREAK SPACE}"
@@ -13,6 +14,7 @@ JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
 HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 MAX_DECIMALS = 6
 MAX_TEXT = 2000
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def plain(text: str, limit: int = MAX_TEXT) -> str:
@@ -62,6 +64,21 @@ def seconds(value: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def when(text: str) -> str:
+    """A time of a result file for reading, in UTC; what is no time stays as it is."""
+    moment = instant(text)
+    return text if moment == NEVER else moment.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def instant(text: str) -> datetime:
+    """A time with its zone as a moment in UTC; ``NEVER``, before all others, for what is none."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return NEVER
+    return NEVER if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def size(count: int) -> str:

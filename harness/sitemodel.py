@@ -12,6 +12,7 @@ from harness.errors import Refused
 from harness.model import Item, Score, Suite
 from harness.site_board import Board, BoardRow, Cell, build_board, has_column
 from harness.site_docs import MetricDoc, metric_docs
+from harness.site_text import instant
 from harness.submission import PublishedMetric, PublishedRow, PublishedVariant, Submission
 from harness.validate import Report, validate
 
@@ -158,7 +159,7 @@ def build_site(sources: Sequence[Source], docs: Mapping[str, MetricDoc]) -> Site
         _variant_pages(entries),
         tuple(page for board in boards for page in _item_pages(board, entries)),
         _metric_pages(boards, docs),
-        max(board.updated for board in boards),
+        max((board.updated for board in boards), key=instant),
         tuple(source.submission for source in sources),
     )
 
@@ -194,7 +195,7 @@ def _without_conflicts(reports: Sequence[Report]) -> tuple[list[Source], list[Re
         else:
             warnings = tuple(f"{p.pointer} {p.message}".strip() for p in report.problems)
             kept[place] = Source(submission, warnings)
-    return list(kept.values()), refused
+    return [kept[place] for place in sorted(kept)], refused  # where a file lies must not show in the site
 
 
 def _retire(boards: Iterable[Board]) -> tuple[Board, ...]:

@@ -62,7 +62,7 @@ class MiniVariant:
         )
         return shipped(PACKAGE, f"weights/mini/{self.checkpoint}.safetensors", how=how)
 
-    def facts(self) -> dict[str, Any]:
+    def provenance(self) -> dict[str, Any]:
         """Training cost of the row, from its checkpoint's header."""
         weight = self.tuned_weight()
         if weight is None:

@@ -16,7 +16,7 @@ from harness.commands.options import JSON, PLUGIN, RESULTS
 @JSON
 @PLUGIN
 def command(variant: str | None, results: Path, as_json: bool, plugins: tuple[Path, ...]) -> int:
-    """Check what this machine has, and what VARIANT lacks here."""
+    """Check what this machine has, and what a variant lacks here."""
     from harness.doctor import examine
     from harness.errors import EXIT_CANNOT_START, EXIT_DONE
     from harness.registry import load_plugins

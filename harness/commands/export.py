@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 def command(
     variants: str, suite: str, results: Path, out: Path | None, as_json: bool, plugins: tuple[Path, ...]
 ) -> None:
-    """Write results as files for git, one per variant, a video per line.
+    """Write results as files for git, one per variant.
 
-    With a selector of several variants, those without results are left out; a variant that is named must have some.
+    A video is a line. Of several variants, those without results are left out; one that is named alone must have some.
     """
     from harness.paths import published
     from harness.terminal import emit

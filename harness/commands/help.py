@@ -8,7 +8,10 @@ import click
 @click.command("help")
 @click.argument("code", required=False)
 def command(code: str | None) -> None:
-    """Explain an error code such as E-WEIGHTS; without one, list them."""
+    """Explain an error code such as E-WEIGHTS.
+
+    Without one, list them all.
+    """
     from harness.codes import PAGES
     from harness.errors import UsageError, unknown_name
 

@@ -18,7 +18,7 @@ Records = list[dict[str, Any]]
 @JSON
 @PLUGIN
 def command(kind: str, as_json: bool, plugins: tuple[Path, ...]) -> None:
-    """List what is installed."""
+    """List variants, metrics, suites or extractors."""
     from harness.registry import load_plugins
     from harness.terminal import emit, print_table
 

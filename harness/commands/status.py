@@ -14,7 +14,10 @@ from harness.commands.options import JSON, RESULTS
 @RESULTS
 @JSON
 def command(results: Path, as_json: bool) -> None:
-    """Look at the latest run, without touching the database."""
+    """Look at the run that is going, from any terminal.
+
+    Reads one small file and never the index, so that it cannot disturb the run.
+    """
     from harness.status import age_seconds, read_latest
     from harness.terminal import duration, emit, status_line
 

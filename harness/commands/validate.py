@@ -14,7 +14,10 @@ from harness.commands.options import JSON
 @click.argument("targets", type=click.Path(exists=True, path_type=Path), nargs=-1)
 @JSON
 def command(targets: tuple[Path, ...], as_json: bool) -> int:
-    """Check result files, or folders of them, before they are published.  [default: results/published]"""
+    """Check result files before they are published.
+
+    TARGETS are files, or folders of them.  [default: results/published]
+    """
     from harness.errors import EXIT_DONE, EXIT_REFUSED, UsageError
     from harness.paths import DEFAULT_RESULTS, published
     from harness.terminal import emit

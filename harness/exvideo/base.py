@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -170,17 +171,27 @@ def _used_files(folder: Path, parts: Sequence[str]) -> Iterator[Path]:
 
 
 def _load(kind: Any, folder: Path, **options: Any) -> Any:
-    """``from_pretrained`` without its progress bars; half-precision files are taken where there are any."""
-    from transformers.utils import logging
-
-    bars = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
+    """``from_pretrained``; half-precision files are taken where there are any."""
     variant = "fp16" if any(folder.glob("*.fp16.safetensors")) else None
-    try:
+    with _quiet():
         return kind.from_pretrained(folder, variant=variant, use_safetensors=True, **options)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars, and no remarks on configuration entries that `AutoencoderTiny` itself writes."""
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    verbosity, bars = diffusers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    diffusers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
     finally:
+        diffusers_logging.set_verbosity(verbosity)
         if bars:
-            logging.enable_progress_bar()
+            transformers_logging.enable_progress_bar()
 
 
 def _from_hub(source: str) -> Path:

@@ -185,7 +185,9 @@ class _Run:
         trainer = self.trainer
         rate = learning_rate(self.config, trainer.step)
         running = 0.0 if trainer.running is None else trainer.running
-        self._write({"step": trainer.step, "loss": running, "lr": rate, "seconds": round(trainer.seconds, 1)})
+        self._write(
+            {"step": trainer.step, "loss": running, "lr": float(f"{rate:.4g}"), "seconds": round(trainer.seconds, 1)}
+        )
         self._tell(loss=running, lr=rate)
 
     def _validate(self) -> None:

@@ -18,10 +18,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import AutoencoderTiny
-from harness.suites.mini import world
-from harness.suites.mini.seeds import TRAIN_SEEDS, VALIDATION_SEEDS
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from harness.suites.mini import world
+from harness.suites.mini.seeds import TRAIN_SEEDS, VALIDATION_SEEDS
 
 CONFIG = {
     "in_channels": 3,

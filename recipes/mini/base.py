@@ -23,13 +23,13 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderTiny, EulerDiscreteScheduler, UNetSpatioTemporalConditionModel
-from harness.suites.mini.world import FPS
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from harness.exvideo.image import clip_pixels, to_pixels
 from harness.exvideo.scheduler import network_input, velocity
+from harness.suites.mini.world import FPS
 
 UNET = {
     "sample_size": 8,

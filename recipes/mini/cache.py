@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import AutoencoderTiny
-from harness.suites.mini import world
-from harness.suites.mini.seeds import TRAIN_SEEDS, VALIDATION_SEEDS
 from safetensors.torch import save_file
 
 from harness.motion import motion_bucket
+from harness.suites.mini import world
+from harness.suites.mini.seeds import TRAIN_SEEDS, VALIDATION_SEEDS
 
 CLIP_LENGTH = 40  # windows start anywhere in the first 40 frames, so that bounces are as frequent as in the suite
 

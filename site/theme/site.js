@@ -74,13 +74,16 @@
     sort(header.cellIndex, header.dataset.sort, next === "ascending" ? 1 : -1);
   }
 
+  // A pause before playing has begun rejects the promise of play(): that is what was asked for.
+  function interrupted(error) { if (error.name !== "AbortError") throw error; }
+
   function addTransport(group) {
     var videos = Array.from(group.querySelectorAll("video")).filter(function (v) { return !v.closest("details"); });
     if (videos.length < 2) return;
     var bar = document.createElement("p");
     bar.className = "transport";
     [
-      ["Play all", function (v) { v.currentTime = 0; v.play(); }],
+      ["Play all", function (v) { v.currentTime = 0; v.play().catch(interrupted); }],
       ["Pause all", function (v) { v.pause(); }],
       ["Half speed", function (v) { v.playbackRate = 0.5; }],
       ["Full speed", function (v) { v.playbackRate = 1; }],

@@ -95,7 +95,7 @@ def small_suite(items: int = 3, name: str = "demo", frames: int = 12, seeds: Seq
         scene = world.sample_scene(index)
         image = sha256_bytes(f"image {index}".encode())
         made.append(Item(f"{index:03d}-scene", world.describe(scene), image, 127, ("demo",)))
-    return Suite(name, 1, "Clips of the procedural world, for tests.", protocol, tuple(made), tuple(seeds), 32)
+    return Suite(name, 1, "Clips of the procedural world, for tests", protocol, tuple(made), tuple(seeds), 32)
 
 
 def result(suite: Suite, look: Look, videos: Mapping[tuple[str, int], str] | None = None) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from harness.video import write_master
 
 @pytest.fixture(scope="module")
 def frames() -> Frames:
-    return world.render(world.sample_scene(5), 8)
+    clip: Frames = world.render(world.sample_scene(5), 8)
+    return clip
 
 
 def grey(levels: list[int], size: int = 16) -> Frames:

@@ -6,6 +6,8 @@ import hashlib
 import io
 import json
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -131,6 +133,11 @@ def test_board_has_every_number_as_text(site: Site) -> None:
     assert {line["variant"] for line in lines} == {look.name for look in LOOKS}
 
 
+def test_rows_state_their_trainable_parameters(site: Site) -> None:
+    text = Text(site.folder / "index.html").text.replace("\u202f", "")
+    assert text.count("3270000 trainable parameters") == 3  # the method and its ablations
+
+
 def test_smoke_test_and_mini_model_are_announced(site: Site) -> None:
     text = Text(site.folder / "index.html").text
     assert "Smoke test." in text
@@ -173,6 +180,15 @@ def test_same_inputs_give_the_same_bytes(site: Site, tmp_path: Path) -> None:
     reused = publish([site.published], site.masters, tmp_path / "again")
     assert reused.previews_made == 0
     assert digests(tmp_path / "again") == digests(site.folder)
+
+
+def test_place_of_the_files_changes_nothing(site: Site, tmp_path: Path) -> None:
+    for index, path in enumerate(sorted(site.published.rglob("*.json"))):
+        target = tmp_path / f"{9 - index}" / path.parent.name / path.name
+        target.parent.mkdir(parents=True)
+        target.write_bytes(path.read_bytes())
+    publish([tmp_path / f"{9 - index}" for index in range(6)], site.masters, tmp_path / "public")
+    assert digests(tmp_path / "public") == digests(site.folder)
 
 
 def test_manifest_names_every_file(site: Site) -> None:
@@ -295,6 +311,16 @@ def test_conditioning_images_come_from_the_installed_suite(tmp_path: Path) -> No
     images = [a for tag, a in page.tags if tag == "img"]
     assert [a["alt"] for a in images] == [f"The conditioning image of {slug}"]
     assert report.media_bytes > 0
+
+
+def test_publishing_needs_no_model_and_no_database(site: Site, tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from harness.render import publish;"
+        f"publish([Path({str(site.published)!r})], Path({str(site.masters)!r}), Path({str(tmp_path / 'public')!r}));"
+        "print(sorted({'torch', 'duckdb', 'diffusers', 'pandas', 'cv2', 'rich'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_templates_escape_everything() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import figures
-from harness.site_text import csv_text, facts, half_width, integer, number, plain, seconds, size
+from harness.site_text import csv_text, facts, half_width, instant, integer, number, plain, seconds, size, when
 
 FINITE = st.floats(-1e6, 1e6).filter(lambda x: x == 0 or abs(x) > 1e-6)
 
@@ -44,6 +44,13 @@ def test_units() -> None:
     assert [size(b) for b in (812, 41_200, 9_800_000)] == ["812 B", "41 KB", "9.8 MB"]
     assert [integer(n) for n in (9999, 3_270_000)] == ["9999", "3\u202f270\u202f000"]
     assert half_width(0.00612) == "0.0061"
+
+
+def test_times_are_read_in_utc() -> None:
+    assert when("2026-11-24T07:20:00+02:00") == "2026-11-24 05:20 UTC"
+    assert when("yesterday") == "yesterday"
+    late, early = "2026-11-24T07:20:00+02:00", "2026-11-24T06:20:00+00:00"
+    assert max([late, early, "yesterday"], key=instant) == early
 
 
 @given(st.text())

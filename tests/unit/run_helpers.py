@@ -18,11 +18,14 @@ from harness.tasks import AggregateTask, Event, Fault, GenerateTask, ReferenceTa
 PROTOCOL = Protocol(num_frames=4, height=8, width=8, fps=10)
 
 
+NOTHING = Needs()
+
+
 @dataclass(frozen=True)
 class Config:
     """A variant that needs what it is told to need."""
 
-    wants: Needs = Needs()
+    wants: Needs = NOTHING
 
     def needs(self) -> Needs:
         return self.wants

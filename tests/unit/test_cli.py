@@ -31,7 +31,7 @@ def test_help_lists_every_verb_in_order(capsys: pytest.CaptureFixture[str]) -> N
 def test_every_verb_explains_itself_as_the_list_does(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_app([name, "--help"]) == 0
     words = " ".join(capsys.readouterr().out.split())
-    assert VERBS[name].help.rstrip(".").split(", ")[0].split(" such as")[0] in words
+    assert VERBS[name].help in words
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,13 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tests.unit.run_helpers import Watch, column, fault, plan, work
-
 from harness.coordinator import Coordinator, Outcome
 from harness.engines.fake import FakeEngine
 from harness.plan import Have, Made, Plan
 from harness.spool import read_envelopes
 from harness.status import read_latest
 from harness.tasks import AggregateTask, Event, GenerateTask, ReferenceTask, ScoreTask, Task
+from tests.unit.run_helpers import Watch, column, fault, plan, work
 
 SET = (column("sharp"), column("fd", "set"))
 

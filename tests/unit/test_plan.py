@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.run_helpers import column, plan, suite, variant
 
 from harness.errors import CannotStart
 from harness.machine import Gpu, Machine
@@ -22,6 +21,7 @@ from harness.plan import (
     score_task,
     skip_of,
 )
+from tests.unit.run_helpers import column, plan, suite, variant
 
 SET = (column("sharp"), column("fd", "set"))
 
@@ -70,7 +70,7 @@ def test_a_limit_is_a_prefix_and_its_videos_stay_valid() -> None:
 
 def test_a_video_that_is_gone_is_made_again_only_if_something_must_be_measured() -> None:
     key = plan().rows[0].units[0].gen_key
-    gone = {key: Made("v", "f", present=False)}
+    gone: dict[str, Made] = {key: Made("v", "f", present=False)}
     assert key not in {t.gen_key for t in plan(have=Have(gone, frozenset({(key, "key-sharp")}))).rows[0].make}
     assert key in {t.gen_key for t in plan(have=Have(gone)).rows[0].make}
 
@@ -87,7 +87,7 @@ def test_a_missing_set_metric_needs_features_only_where_there_are_none() -> None
 def test_a_set_waits_for_its_last_video() -> None:
     fresh = plan(columns=SET)
     row = fresh.rows[0]
-    features = {(u.gen_key, "net"): f"sha-{u.item}" for u in row.units}
+    features: dict[tuple[str, str], str] = {(u.gen_key, "net"): f"sha-{u.item}" for u in row.units}
     (task,) = aggregate_tasks(fresh, row, features)
     assert (task.metrics, task.items, len(task.members)) == (("fd",), 3, 3)
     del features[row.units[1].gen_key, "net"]

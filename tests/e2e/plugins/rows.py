@@ -46,7 +46,8 @@ def drift(request: Request) -> Frames:
     """The image moved by one pixel a frame, with a little of the generation's own noise."""
     frames = np.stack([np.roll(request.image, shift, axis=1) for shift in range(request.protocol.num_frames)])
     noise = 4 * request.noise("drift", frames.shape)
-    return np.clip(frames + noise, 0, 255).astype(np.uint8)
+    drifted: Frames = np.clip(frames + noise, 0, 255).astype(np.uint8)
+    return drifted
 
 
 class Nothing:
