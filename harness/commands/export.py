@@ -60,21 +60,20 @@ def export_files(
     from harness.suite import load_suite
     from harness.wishes import chosen_variants
 
-    registry = load_plugins(plugins)
-    loaded = load_suite(suite)
+    registry, loaded = load_plugins(plugins), load_suite(suite)
     chosen = chosen_variants(registry, variants)
     metrics = {registry.metric_key(spec): spec for spec in registry.metrics.values()}
     wrote = 0
     with _open(results) as store:
         for spec in chosen:
             try:
-                result = export(
-                    store, loaded.suite, spec, metrics, reference_key=loaded.reference_key, **provenance(spec)
-                )
+                result = export(store, loaded.suite, spec, metrics, reference_key=loaded.reference_key)
             except Refused:
                 if len(chosen) == 1:
                     raise
                 continue
+            # Asked for last: only a variant with results is sure to have its checkpoint.
+            result["variant"].update(provenance(spec))
             wrote += 1
             yield write_result(out, result), result
     if not wrote:

@@ -31,6 +31,12 @@ def test_export_validate_publish(cli: Cli) -> None:
     assert json.loads(site.stdout)["variants"] == 2
     assert "test-still" in (cli.folder / "site/public/index.html").read_text()
 
+    local = cli("publish", "--local", "--plugin", str(PLUGIN), "--out", "local", "--json")
+    assert local.returncode == 0, local.stderr
+    assert json.loads(local.stdout)["variants"] == 2
+    assert json.loads(local.stdout)["media_problems"] == []
+    assert list((cli.folder / "local").rglob("*.mp4")) or list((cli.folder / "local").rglob("*.webm"))
+
     path.write_text(path.read_text().replace('"value": 0.', '"value": NaN, "was": 0.', 1))
     refused = cli("validate", str(path))
     assert refused.returncode == 5
