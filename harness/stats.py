@@ -60,17 +60,22 @@ class Paired:
     detectable: float
 
 
+def t_quantile(probability: float, freedom: int) -> float:
+    """Quantile of Student's t distribution. Without `scipy.stats`, whose import alone takes a second."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, probability))
+
+
 def t_interval(values: Sequence[float] | Float, level: float = LEVEL) -> Interval:
     """Mean and t interval of one value per item.
 
     Raises:
         ValueError: fewer than two values, or one that is not finite.
     """
-    from scipy.stats import t
-
     x = _finite(values, 2)
     mean, error = float(x.mean()), _standard_error(x)
-    half = float(t.ppf((1 + level) / 2, len(x) - 1)) * error
+    half = t_quantile((1 + level) / 2, len(x) - 1) * error
     return Interval(mean, mean - half, mean + half)
 
 
@@ -139,8 +144,6 @@ def jackknife(
 
     Returns all None for fewer than three items.
     """
-    from scipy.stats import t
-
     items = np.unique(generated.groups)
     groups = min(MAX_GROUPS, len(items))
     if groups < 3:
@@ -150,7 +153,7 @@ def jackknife(
     group_of = dealt[np.searchsorted(items, generated.groups)]
     without = np.array([function(_subset(generated, group_of != g), reference) for g in range(groups)])
     stderr = _unequal_groups(value, without, np.bincount(dealt, minlength=groups))
-    half = float(t.ppf((1 + level) / 2, groups - 1)) * stderr
+    half = t_quantile((1 + level) / 2, groups - 1) * stderr
     return Spread(stderr, value - half, value + half)
 
 
@@ -175,10 +178,8 @@ def _all_sign_sums(x: Float) -> Float:
 
 
 def _detectable(differences: Float, alpha: float, power: float = 0.8) -> float:
-    from scipy.stats import t
-
     freedom = len(differences) - 1
-    return float(t.ppf(1 - alpha / 2, freedom) + t.ppf(power, freedom)) * _standard_error(differences)
+    return (t_quantile(1 - alpha / 2, freedom) + t_quantile(power, freedom)) * _standard_error(differences)
 
 
 def _standard_error(x: Float) -> float:

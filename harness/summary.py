@@ -136,7 +136,7 @@ def _video_cell(plan: Plan, row: Row, column: Column, recorded: Recorded) -> Cel
     for unit in row.units:
         score = recorded.scores.get((unit.gen_key, column.key))
         if score is None:
-            reasons[column.skip.reason or "not measured"] += 1
+            reasons[column.skip.reason or ("not measured" if unit.gen_key in recorded.seconds else "no video")] += 1
         elif score.value is None:
             reasons[score.reason] += 1
         else:

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import AutoencoderTiny
+from diffusers.models.autoencoders.vae import AutoencoderTinyBlock
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -37,19 +38,21 @@ CONFIG = {
 LATENT_NOISE = 0.03
 
 
-def initialise(vae: nn.Module) -> None:
+@torch.no_grad()
+def initialise(vae: AutoencoderTiny) -> None:
     """Kaiming convolutions, zero biases, near-identity residual blocks, a mid-grey output."""
+    convolutions = [module for module in vae.modules() if isinstance(module, nn.Conv2d)]
+    for convolution in convolutions:
+        nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+        if convolution.bias is not None:
+            convolution.bias.zero_()
     for module in vae.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-    for module in vae.modules():
-        if type(module).__name__ == "AutoencoderTinyBlock":
-            module.conv[-1].weight.data.mul_(0.1)
-    last = [m for m in vae.decoder.modules() if isinstance(m, nn.Conv2d)][-1]
-    last.weight.data.mul_(0.1)
-    last.bias.data.fill_(0.5)  # the decoder maps [0, 1] to [-1, 1]
+        if isinstance(module, AutoencoderTinyBlock):
+            module.conv[-1].weight.mul_(0.1)
+    last = convolutions[-1]
+    last.weight.mul_(0.1)
+    if last.bias is not None:
+        last.bias.fill_(0.5)  # the decoder maps [0, 1] to [-1, 1]
 
 
 def frame_pool(seeds: range, count: int, per_clip: int = 4) -> Tensor:
@@ -107,7 +110,7 @@ def train(args: argparse.Namespace) -> None:
         latents = vae.encode(target).latents
         loss = loss_fn(vae.decode(latents + LATENT_NOISE * torch.randn_like(latents)).sample, target)
         optimiser.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
         optimiser.step()
         running = loss.item() if step == 1 else 0.98 * running + 0.02 * loss.item()

@@ -116,7 +116,7 @@ class Data:
 def v_loss(model: Base, clean: Tensor, noise: Tensor, sigma: Tensor, condition: dict[str, Tensor]) -> Tensor:
     """Per-clip mean squared error of the v-prediction, which is EDM's loss weight (sigma^2 + 1) / sigma^2 on x0."""
     wide = sigma[:, None, None, None, None]
-    error = model(clean + wide * noise, sigma, condition) - velocity(clean, noise, wide)
+    error: Tensor = model(clean + wide * noise, sigma, condition) - velocity(clean, noise, wide)
     return error.square().mean(dim=(1, 2, 3, 4))
 
 
@@ -189,7 +189,7 @@ def train(args: argparse.Namespace) -> None:
         noise = torch.randn(clean.shape, generator=rng)
         loss = v_loss(model, clean, noise, sigma, condition).mean()
         optimiser.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         decay = min(args.ema, (1 + step) / (10 + step))

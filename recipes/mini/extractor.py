@@ -182,7 +182,7 @@ def train(args: argparse.Namespace) -> None:
         clips, target = pool.batch(args.batch)
         loss = loss_fn(net(clips), heads, target)
         optimiser.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
         running = loss.item() if step == 1 else 0.98 * running + 0.02 * loss.item()

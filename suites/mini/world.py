@@ -248,7 +248,8 @@ def _background(scene: Scene, frame: Float) -> Float:
             row = ay + wave.phase[channel]
             term = np.cos(row)[:, :, None] * np.cos(ax)[:, None, :] - np.sin(row)[:, :, None] * np.sin(ax)[:, None, :]
             image[..., channel] += wave.amplitude[channel] * term
-    return np.clip(image, 0, 1)
+    clipped: Float = np.clip(image, 0, 1)
+    return clipped
 
 
 def _local(shape: Shape, frame: Float, x: Float, y: Float) -> tuple[Float, Float]:
@@ -269,15 +270,17 @@ def _place(shape: Shape, frame: Float, u: Float, v: Float) -> tuple[Float, Float
 def _distance(shape: Shape, u: Float, v: Float) -> Float:
     """Signed distance to the outline, negative inside. All shapes fit in a disc of ``radius``."""
     r = shape.radius
+    distance: Float
     if shape.kind == "disc":
-        return np.hypot(u, v) - r
-    if shape.kind == "ring":
-        return np.abs(np.hypot(u, v) - 0.72 * r) - 0.28 * r
-    if shape.kind == "square":
-        return np.maximum(np.abs(u), np.abs(v)) - r / np.sqrt(2)
-    # Triangle: the intersection of three half-planes whose normals are 120 degrees apart.
-    planes = [u * np.cos(a) + v * np.sin(a) for a in (np.pi / 2, np.pi * 7 / 6, np.pi * 11 / 6)]
-    return np.maximum.reduce(planes) - r / 2
+        distance = np.hypot(u, v) - r
+    elif shape.kind == "ring":
+        distance = np.abs(np.hypot(u, v) - 0.72 * r) - 0.28 * r
+    elif shape.kind == "square":
+        distance = np.maximum(np.abs(u), np.abs(v)) - r / np.sqrt(2)
+    else:  # a triangle is the intersection of three half-planes whose normals are 120 degrees apart
+        planes = [u * np.cos(a) + v * np.sin(a) for a in (np.pi / 2, np.pi * 7 / 6, np.pi * 11 / 6)]
+        distance = np.maximum.reduce(planes) - r / 2
+    return distance
 
 
 def _paint(shape: Shape, u: Float) -> Float:

@@ -112,7 +112,7 @@ def test_json_is_one_object_per_line_and_nothing_else(capsys: pytest.CaptureFixt
 def test_footnotes_name_every_gap() -> None:
     wanted = plan(names=["a"], columns=[column("sharp"), column("fd", "set", skip=Skip("no weights: net"))])
     lines = footnotes(summarise(wanted, Recorded({}, {}, {})))
-    assert "  a sharp@1: 0 of 3 items (not measured)" in lines
+    assert "  a sharp@1: 0 of 3 items (no video)" in lines
     assert "  fd@1: not run: no weights: net" in lines
 
 
