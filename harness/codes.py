@@ -74,6 +74,8 @@ Take fewer items with --limit N.""",
     "E-RESULT": """\
 A result file is malformed (the message points into it), or there are no results to write. `harness run` makes
 results, `harness export` writes files.""",
+    "E-RESULTS": """\
+The results folder is a file, cannot be made, or may not be written to. Name another with --results DIR.""",
     "E-RESUME": """\
 A training state belongs to other settings. Give the same settings, another --out, or delete the state.""",
     "E-SCORE": """\

@@ -20,7 +20,7 @@ class FolderLock:
     """An exclusive lock on a results folder, held between ``with`` and its end.
 
     Raises:
-        CannotStart: E-LOCK, another process holds it (on entering).
+        CannotStart: E-LOCK, another process holds it; E-RESULTS, the folder cannot be written to (on entering).
     """
 
     def __init__(self, results: Path) -> None:
@@ -28,10 +28,12 @@ class FolderLock:
         self._file: int | None = None
 
     def __enter__(self) -> FolderLock:
-        self.results.mkdir(parents=True, exist_ok=True)
-        path = self.results / LOCK_NAME
-        # Opened without truncation: a refused process must still be able to read who holds it.
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            self.results.mkdir(parents=True, exist_ok=True)
+            # Opened without truncation: a refused process must still be able to read who holds it.
+            file = os.open(self.results / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise _unusable(self.results, error) from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -76,6 +78,16 @@ def is_held(results: Path) -> bool:
 def _myself() -> dict[str, object]:
     started = datetime.now().astimezone().isoformat(timespec="seconds")
     return {"pid": os.getpid(), "host": socket.gethostname(), "started_at": started, "command": " ".join(sys.argv[1:])}
+
+
+def _unusable(results: Path, error: OSError) -> CannotStart:
+    return CannotStart(
+        "E-RESULTS",
+        "The results folder cannot be used.",
+        where=str(results),
+        why=error.strerror or str(error),
+        fix="make it a folder you may write to, or name another with --results DIR",
+    )
 
 
 def _in_use(results: Path, holder: dict[str, object]) -> CannotStart:

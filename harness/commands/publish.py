@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,6 +93,7 @@ def _tell(report: PublishReport) -> None:
     click.echo(f"media    {report.previews} previews, {report.previews_made} made now")
     for refusal in report.refused:
         click.echo(f"refused  {refusal.file}: {refusal.why}", err=True)
-    for problem in report.media_problems:
-        click.echo(f"media    {problem.video[:12]}…: {problem.why}", err=True)
+    for why, count in Counter(problem.why for problem in report.media_problems).items():
+        first = next(problem.video for problem in report.media_problems if problem.why == why)
+        click.echo(f"media    {count} videos without a preview, {first[:12]}… first: {why}", err=True)
     click.echo(f"open     {(report.out / 'index.html').as_uri()}")

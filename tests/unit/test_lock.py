@@ -47,3 +47,11 @@ def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
 
 def test_a_folder_that_was_never_locked_is_free(tmp_path: Path) -> None:
     assert not is_held(tmp_path / "nothing")
+
+
+def test_a_folder_that_cannot_be_made_is_named_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(CannotStart, match="cannot be used") as caught, FolderLock(tmp_path / "file"):
+        pass
+    assert caught.value.code == "E-RESULTS"
+    assert caught.value.where.endswith("file")
