@@ -12,9 +12,24 @@ from torch import Tensor, nn
 WINDOW = 16  # frames
 SIDE = 64  # pixels
 DIM = 96
+CHANNELS = 9
+GAIN = 4.0
 
 # (output channels, kernel in time, stride in time, stride in space); the kernel in space is 3.
 LAYERS = ((16, 1, 1, 2), (32, 3, 2, 2), (64, 3, 2, 2), (96, 3, 1, 2), (128, 3, 2, 1))
+
+
+def spread(clips: Tensor) -> Tensor:
+    """uint8 [B, T, H, W, 3] to float32 [B, 9, T, H, W]: colours in [-1, 1], their change since the frame before, and
+    their difference to the mean of the 3x3 neighbourhood.
+
+    The last two carry motion, flicker, noise and blur, and are a tenth of the first in size: without their own gain a
+    small network without normalisation spends its training on colour.
+    """
+    x = clips.permute(0, 4, 1, 2, 3).float().div(127.5).sub(1)
+    change = torch.cat([torch.zeros_like(x[:, :, :1]), x.diff(dim=2)], dim=2)
+    detail = x - nn.functional.avg_pool3d(x, (1, 3, 3), stride=1, padding=(0, 1, 1), count_include_pad=False)
+    return torch.cat([x, GAIN * change, GAIN * detail], dim=1)
 
 
 class WorldNet(nn.Module):
@@ -27,7 +42,7 @@ class WorldNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        width = 3
+        width = CHANNELS
         for channels, kernel, time, space in LAYERS:
             size, stride, padding = (kernel, 3, 3), (time, space, space), (kernel // 2, 1, 1)
             layers += [nn.Conv3d(width, channels, size, stride, padding), nn.ReLU()]
@@ -41,7 +56,6 @@ class WorldNet(nn.Module):
                     nn.init.zeros_(module.bias)
 
     def forward(self, clips: Tensor) -> Tensor:
-        x = clips.permute(0, 4, 1, 2, 3).float().div(127.5).sub(1)
-        cells = self.trunk(x).flatten(2)
+        cells = self.trunk(spread(clips)).flatten(2)
         features: Tensor = self.project(torch.cat([cells.mean(-1), cells.amax(-1)], dim=1))
         return features

@@ -1,0 +1,102 @@
+"""How many items and seeds it takes to tell two variants apart, from the spread that is at hand.
+
+The paired difference of an item varies between items and, within an item, between seeds: with S seeds averaged its
+variance is ``between + within / S``. More seeds shrink the second part only; more items shrink both.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.stats_intervals import POWER, t_quantile
+
+MAX_ITEMS = 1_000_000
+SEEDS = (1, 2, 4, 8)
+
+
+@dataclass(frozen=True)
+class Variance:
+    """Variance of paired differences: ``between`` items, and ``within`` an item between seeds, None where unknown."""
+
+    between: float
+    within: float | None
+
+
+@dataclass(frozen=True)
+class Need:
+    """``items`` that find a difference with the wanted power when ``seeds`` are averaged; None above a million."""
+
+    seeds: int
+    items: int | None
+
+
+def variance_of(differences: Mapping[str, Sequence[float]]) -> Variance:
+    """Components of variance of the differences of every item over its seeds (one-way analysis of variance).
+
+    ``within`` is None where no item has two seeds; then ``between`` is the variance of single-seed differences, and
+    says nothing about other numbers of seeds. A negative estimate of ``between`` counts as 0.
+
+    Raises:
+        ValueError: fewer than two items.
+    """
+    rows = [np.asarray(row, np.float64) for row in differences.values() if len(row)]
+    if len(rows) < 2:
+        raise ValueError(f"a variance between items needs two items, got {len(rows)}")
+    means = np.array([row.mean() for row in rows])
+    freedom = sum(len(row) - 1 for row in rows)
+    total = float(means.var(ddof=1))
+    if not freedom:
+        return Variance(total, None)
+    within = float(sum(np.square(row - row.mean()).sum() for row in rows) / freedom)
+    per_mean = within * float(np.mean([1 / len(row) for row in rows]))
+    return Variance(max(0.0, total - per_mean), within)
+
+
+def needs(variance: Variance, difference: float, alpha: float = 0.05, power: float = POWER) -> list[Need]:
+    """The items it takes for 1, 2, 4 and 8 seeds; for one seed alone where the seeds' part is unknown.
+
+    Raises:
+        ValueError: a difference of 0, which no number of items finds.
+    """
+    if variance.within is None:
+        return [Need(1, items_needed(math.sqrt(variance.between), difference, alpha, power))]
+    spreads = [(s, math.sqrt(variance.between + variance.within / s)) for s in SEEDS]
+    return [Need(s, items_needed(spread, difference, alpha, power)) for s, spread in spreads]
+
+
+def items_needed(spread: float, difference: float, alpha: float = 0.05, power: float = POWER) -> int | None:
+    """The fewest items whose paired t test finds a mean ``difference`` at standard deviation ``spread``.
+
+    Returns None above a million.
+
+    Raises:
+        ValueError: a difference of 0, or a negative spread.
+    """
+    if not difference or spread < 0:
+        raise ValueError(f"needs a difference that is not 0 and a spread of at least 0, got {difference}, {spread}")
+    if t_test_power(MAX_ITEMS, spread, difference, alpha) < power:
+        return None
+    low, high = 1, 2
+    while t_test_power(high, spread, difference, alpha) < power:
+        low, high = high, min(2 * high, MAX_ITEMS)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if t_test_power(middle, spread, difference, alpha) >= power else (middle, high)
+    return high
+
+
+def t_test_power(items: int, spread: float, difference: float, alpha: float = 0.05) -> float:
+    """The probability that a two-sided one-sample t test finds a mean ``difference`` (noncentral t distribution)."""
+    from scipy.special import nctdtr
+
+    if spread == 0:
+        return 1.0
+    freedom, shift = items - 1, abs(difference) / spread * math.sqrt(items)
+    bound = t_quantile(1 - alpha / 2, freedom)
+    if shift > bound + 30:  # the noncentral t is not computed so far out, and the answer is 1 to every digit
+        return 1.0
+    return float(1 - nctdtr(freedom, shift, bound) + nctdtr(freedom, shift, -bound))

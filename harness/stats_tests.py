@@ -1,0 +1,128 @@
+"""Tests of differences between variants on the same items: sign flips, and Holm's correction for many of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from harness.stats_intervals import LEVEL, Float, detectable, finite, t_interval
+
+EXACT_ITEMS = 20  # up to here all 2^n sign patterns are enumerated
+DRAWS = 20_000
+CHUNK = 2000
+# Sums of the same numbers in another order differ in their last digits; what is equal must count as equal.
+TOLERANCE = 1 - 1e-9
+
+
+@dataclass(frozen=True)
+class Paired:
+    """The first minus the second over their common items.
+
+    ``low`` and ``high`` bound the mean difference (t interval); ``p`` is two-sided, from sign flips; ``detectable`` is
+    the smallest true difference that this many items with this spread would find with probability 0.8.
+    """
+
+    n: int
+    difference: float
+    low: float
+    high: float
+    p: float
+    detectable: float
+
+
+def paired(first: Sequence[float] | Float, second: Sequence[float] | Float, level: float = LEVEL) -> Paired:
+    """Compare two variants on the items that they share, in the same order.
+
+    Raises:
+        ValueError: other lengths, fewer than two items, or a value that is not finite.
+    """
+    a, b = finite(first, 2), finite(second, 2)
+    if len(a) != len(b):
+        raise ValueError(f"a paired comparison needs equal lengths, got {len(a)} and {len(b)}")
+    return of_differences(a - b, level)
+
+
+def of_differences(differences: Sequence[float] | Float, level: float = LEVEL) -> Paired:
+    """The same from one difference, or one contrast of several variants, per item.
+
+    Raises:
+        ValueError: fewer than two values, or one that is not finite.
+    """
+    x = finite(differences, 2)
+    mean, low, high = t_interval(x, level)
+    return Paired(len(x), mean, low, high, sign_flip(x), detectable(x, 1 - level))
+
+
+def sign_flip(differences: Sequence[float] | Float) -> float:
+    """Two-sided p of the hypothesis that paired differences are symmetric about 0.
+
+    Exact up to 20 items. Above, 20,000 random sign patterns, seeded by the data, and the observed one counted among
+    them, so that p is never 0 and the same data give the same p. Items without a difference carry no sign and are left
+    out.
+
+    Raises:
+        ValueError: no value, or one that is not finite.
+    """
+    x = finite(differences, 1)
+    x = x[x != 0]
+    return sign_flips(x[:, None])[0] if len(x) else 1.0
+
+
+def sign_flips(differences: ArrayLike) -> list[float]:
+    """`sign_flip` of every column of ``differences`` [n, k], all under the same sign patterns.
+
+    The columns share items, so that one draw serves them all.
+
+    Raises:
+        ValueError: not a matrix with at least one row, or a value that is not finite.
+    """
+    x = np.asarray(differences, np.float64)
+    if x.ndim != 2 or not len(x):
+        raise ValueError(f"needs differences of shape [items, comparisons], got {x.shape}")
+    if not np.isfinite(x).all():
+        raise ValueError("values must be finite: leave undefined items out")
+    observed = np.abs(x.sum(0)) * TOLERANCE
+    if len(x) <= EXACT_ITEMS:
+        return [float((np.abs(_all_sign_sums(x[:, j])) >= observed[j]).mean()) for j in range(x.shape[1])]
+    rng = np.random.default_rng(seed_of(x))
+    hits = np.zeros(x.shape[1], np.int64)
+    for start in range(0, DRAWS, CHUNK):
+        count = min(CHUNK, DRAWS - start)
+        signs = rng.integers(0, 2, (count, len(x)), dtype=np.int8).astype(np.float64) * 2 - 1
+        hits += (np.abs(signs @ x) >= observed).sum(0)
+    return [float((hit + 1) / (DRAWS + 1)) for hit in hits]
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down adjustment of the p values of one family, in the given order.
+
+    Raises:
+        ValueError: a value outside [0, 1].
+    """
+    p = np.asarray(p_values, np.float64)
+    if not ((p >= 0) & (p <= 1)).all():
+        raise ValueError("a p value lies in [0, 1]")
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
+    return [float(value) for value in adjusted]
+
+
+def seed_of(*arrays: NDArray[np.generic]) -> int:
+    """A seed that belongs to the data: the same numbers give the same draws on every machine."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return int.from_bytes(digest.digest()[:8], "big")
+
+
+def _all_sign_sums(x: Float) -> Float:
+    """Sums of x under all 2^n sign patterns: each item doubles the list."""
+    sums = np.zeros(1)
+    for value in x:
+        sums = np.concatenate([sums + value, sums - value])
+    return sums
