@@ -4,17 +4,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 LIMIT ?= 16
 
-.PHONY: run test lint typecheck unit browser clean-env
+.PHONY: run test lint typecheck unit chromium
 
 $(VENV)/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test,metrics]"
 	touch $@
 
 run: $(VENV)/.installed
 	$(BIN)/harness run --variants all --suite mini --limit $(LIMIT) --yes
 	$(BIN)/harness publish --local
-	@echo "open site/public/index.html"
 
 test: lint typecheck unit
 
@@ -26,11 +25,11 @@ lint: $(VENV)/.installed
 typecheck: $(VENV)/.installed
 	$(BIN)/mypy
 
-browser:
-	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium)
-
-unit: $(VENV)/.installed browser
+unit: $(VENV)/.installed chromium
 	$(BIN)/python -m pytest
 
-clean-env:
-	rm -rf $(VENV)
+# The browser tests drive Debian's Chromium, or the one that $CHROMIUM names.
+chromium:
+	@command -v chromium >/dev/null || test -x "$$CHROMIUM" || { \
+		echo "installing chromium (needs root; or install it yourself, or set CHROMIUM)"; \
+		apt-get update -qq && apt-get install -y -qq chromium; }
