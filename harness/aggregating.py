@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import ItemError
+from harness.errors import ItemError, NoSetScore
 from harness.keys import digest, sha256_bytes
 from harness.model import Features
 from harness.paths import feature_relpath, reference_relpath
 from harness.registry import ExtractorSpec, MetricSpec
 from harness.scoring import ScoreStage, checked_rows, load_rows
 from harness.spool import write_atomic
-from harness.stats import jackknife
+from harness.stats import Spread, jackknife
 from harness.tasks import AggregateTask, Fault, ReferenceTask
 from harness.workbench import Workbench, fault_of, trace_of
 
@@ -28,6 +28,7 @@ class SetStage:
     def __init__(self, bench: Workbench, scoring: ScoreStage) -> None:
         self.bench = bench
         self.scoring = scoring
+        self._floors: dict[tuple[str, int], dict[str, Any]] = {}
 
     def reference(self, task: ReferenceTask) -> dict[str, Any]:
         """See that the features of the first ``task.count`` reference clips are on disk."""
@@ -39,7 +40,7 @@ class SetStage:
         generated = self._generated(task)
         reference = self._reference(task.extractor, task.items)
         faults: list[Fault] = []
-        values: dict[str, float] = {}
+        values: dict[str, float | None] = {}
         for name in task.metrics:
             spec = self.bench.registry.metric(name)
             try:
@@ -49,12 +50,10 @@ class SetStage:
                 self.bench.failure(task, faults[-1], trace_of(error))
         return {"values": values}, faults
 
-    def _one(self, task: AggregateTask, spec: MetricSpec, generated: Features, reference: Features) -> float:
+    def _one(self, task: AggregateTask, spec: MetricSpec, generated: Features, reference: Features) -> float | None:
         started = time.perf_counter()
-        value = float(spec.function(generated, reference))
-        if not np.isfinite(value):
-            raise ItemError("E-SCORE", f"{spec.label} gave {value}; a score must be finite.")
-        spread = jackknife(spec.function, generated, reference)
+        value, spread, reason = measured(spec, generated, reference)
+        weights = {w.name: w.sha256 for w in self.bench.registry.extractor(spec.extractor).weights}
         self.bench.envelope(
             f"set-{task.set_key}-{spec.name}-{spec.version}",
             {
@@ -70,11 +69,28 @@ class SetStage:
                 "stderr": spread.stderr,
                 "ci_low": spread.low,
                 "ci_high": spread.high,
-                "detail": {},
+                "status": "ok" if value is not None else "undefined",
+                "reason": reason,
+                "detail": self._floor(spec, task.items) | {"weights": weights},
                 "seconds": time.perf_counter() - started,
             },
         )
         return value
+
+    def _floor(self, spec: MetricSpec, items: int) -> dict[str, Any]:
+        """What the metric gives between two disjoint parts of the reference, each of ``floor_n`` clips.
+
+        ``floor_n`` is the number of items where the reference has twice as many clips, else half of the reference;
+        empty where that is fewer than two clips. No real set can be expected to come closer than this.
+        """
+        size = min(items, self.bench.suite.suite.reference_size // 2)
+        key = (spec.name, size)
+        if key not in self._floors:
+            self._floors[key] = {}
+            if size >= 2:
+                value, _, _ = measured(spec, *_halves(self._reference(spec.extractor, 2 * size), size), spread=False)
+                self._floors[key] = {"floor": value, "floor_n": size} if value is not None else {}
+        return self._floors[key]
 
     def _generated(self, task: AggregateTask) -> Features:
         rows = [load_rows(self.bench.results / feature_relpath(m.features), m.features) for m in task.members]
@@ -99,6 +115,36 @@ class SetStage:
         groups = [clip for clip, block in chosen for _ in block]
         rows = np.concatenate([block for _, block in chosen]).astype(np.float64)
         return Features(rows, np.array(groups, dtype=np.str_))
+
+
+def measured(
+    spec: MetricSpec, generated: Features, reference: Features, *, spread: bool = True
+) -> tuple[float | None, Spread, str]:
+    """A set metric's value with its jackknife; no value and the reason where the metric refuses these sets.
+
+    Raises:
+        ItemError: E-SCORE, the value is not finite; whatever else the metric raises.
+    """
+    nothing = Spread(None, None, None)
+    try:
+        value = float(spec.function(generated, reference))
+    except NoSetScore as refusal:
+        return None, nothing, refusal.what
+    if not np.isfinite(value):
+        raise ItemError("E-SCORE", f"{spec.label} gave {value}; a score must be finite.")
+    try:
+        return value, jackknife(spec.function, generated, reference) if spread else nothing, ""
+    except NoSetScore:  # a smaller set is refused where the whole one is not
+        return value, nothing, ""
+
+
+def _halves(features: Features, clips: int) -> tuple[Features, Features]:
+    """The rows of the first ``clips`` clips and those of the others."""
+    first = np.isin(features.groups, list(dict.fromkeys(features.groups.tolist()))[:clips])
+    return (
+        Features(features.rows[first], features.groups[first]),
+        Features(features.rows[~first], features.groups[~first]),
+    )
 
 
 def cache_key(reference_key: str, extractor: ExtractorSpec) -> str:

@@ -4,20 +4,26 @@
 """
 
 from harness.clip import CUT_PARAMS, Clip
-from harness.errors import CannotStart, HarnessError, ItemError
+from harness.errors import CannotStart, HarnessError, ItemError, NoSetScore
 from harness.flow import FLOW_PARAMS, FlowFields
-from harness.frechet import frechet_distance, kernel_distance
+from harness.flow_camera import CAMERA_PARAMS, camera_flow
+from harness.flow_motion import MOTION_PARAMS, Motion, fastest
+from harness.frechet import frechet_distance, grouped_kernel_distance, kernel_distance
 from harness.model import Features, Frames, Image, Item, Needs, Protocol, Request, Score, Weight
 from harness.occlusion import landed, warp
 from harness.registry import Extractor, Generator, extractor, metric, variant
+from harness.weights import listed as listed_weight
 from harness.weights import resolve as resolve_weight
 from harness.weights import safetensors_header
 from harness.weights import shipped as shipped_weight
+from harness.weights_catalogue import known_weight
 from harness.windows_time import window_means, window_ratios
 
 __all__ = [
+    "CAMERA_PARAMS",
     "CUT_PARAMS",
     "FLOW_PARAMS",
+    "MOTION_PARAMS",
     "CannotStart",
     "Clip",
     "Extractor",
@@ -29,15 +35,22 @@ __all__ = [
     "Image",
     "Item",
     "ItemError",
+    "Motion",
     "Needs",
+    "NoSetScore",
     "Protocol",
     "Request",
     "Score",
     "Weight",
+    "camera_flow",
     "extractor",
+    "fastest",
     "frechet_distance",
+    "grouped_kernel_distance",
     "kernel_distance",
+    "known_weight",
     "landed",
+    "listed_weight",
     "metric",
     "resolve_weight",
     "safetensors_header",

@@ -32,6 +32,7 @@ VERBS = {
     "doctor": Verb("harness.commands.doctor", "Check what this machine has, and what a variant lacks here."),
     "run": Verb("harness.commands.run", "Make the videos that are missing, measure them, show the table."),
     "status": Verb("harness.commands.status", "Look at the run that is going, from any terminal."),
+    "compare": Verb("harness.commands.compare", "Compare two variants item by item, or see what each part buys."),
     "export": Verb("harness.commands.export", "Write results as files for git, one per variant."),
     "validate": Verb("harness.commands.validate", "Check result files before they are published."),
     "publish": Verb("harness.commands.publish", "Build the static site from result files."),

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import ItemError
-from harness.flow import DEFAULT_BACKEND, EstimatedFlow, FlowFields, FlowSource, working_images
+from harness.flow import BACKEND, EstimatedFlow, FlowFields, FlowSource, working_images
+from harness.flow_motion import Motion, measure_motion
 from harness.model import Frames, Image
 
 CUT_COVERAGE = 0.25
@@ -42,6 +43,7 @@ class Clip:
         self.image: Image | None = None if image is None else _read_only(image)
         self._source = flow
         self._fields: dict[int, FlowFields] = {}
+        self._motion: dict[int, Motion] = {}
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -73,7 +75,7 @@ class Clip:
             ItemError: E-FLOW, the frames are too small for the backend.
         """
         if gap not in self._fields:
-            source = self._source or EstimatedFlow(self.working, DEFAULT_BACKEND)
+            source = self._source or EstimatedFlow(self.working, BACKEND)
             self._fields[gap] = source(gap)
         return self._fields[gap]
 
@@ -82,6 +84,17 @@ class Clip:
         starts, cuts = self.flow_at(gap).starts, np.asarray(self.cuts, np.int64)
         straddles = (cuts[None, :] > starts[:, None]) & (cuts[None, :] <= starts[:, None] + gap)
         return np.logical_not(straddles.any(axis=1))
+
+    def motion_at(self, gap: int) -> Motion:
+        """Speeds of the usable pairs of ``flow_at(gap)`` and whether the flow explains the frames; computed once."""
+        if gap not in self._motion:
+            self._motion[gap] = measure_motion(self.working, self.flow_at(gap), self.usable(gap))
+        return self._motion[gap]
+
+    @property
+    def motion(self) -> Motion:
+        """Motion between adjacent frames."""
+        return self.motion_at(1)
 
     @cached_property
     def cuts(self) -> tuple[int, ...]:
@@ -98,19 +111,27 @@ class Clip:
             and _histogram_distance(self.working[t], self.working[t + 1]) > CUT_HISTOGRAM
         )
 
+    @cached_property
+    def duplicates(self) -> NDArray[np.bool_]:
+        """Which adjacent frames are bitwise equal, [T - 1]."""
+        same = (np.array_equal(a, b) for a, b in zip(self.frames, self.frames[1:], strict=False))
+        return np.fromiter(same, np.bool_, len(self) - 1)
+
     @property
     def duplicate_share(self) -> float:
         """Share of adjacent frames that are bitwise equal; 0 for a single frame."""
-        if len(self) < 2:
-            return 0.0
-        same = sum(np.array_equal(a, b) for a, b in zip(self.frames, self.frames[1:], strict=False))
-        return same / (len(self) - 1)
+        return float(self.duplicates.mean()) if len(self) > 1 else 0.0
 
     @cached_property
-    def degenerate(self) -> bool:
+    def flat(self) -> bool:
         """Whether at least half of the frames are one flat colour."""
         flat = [float(f.std()) / 255 < FLAT_STD for f in self.working]
         return sum(flat) * 2 >= len(flat)
+
+    @cached_property
+    def degenerate(self) -> bool:
+        """Whether temporal metrics flatter the clip for nothing: it is flat, or nothing moves in it."""
+        return self.flat or not self.motion.moves
 
 
 def _read_only(array: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -12,6 +12,9 @@ Run the same command again: the new parameters make new videos under their own k
     "E-CHECKPOINT": """\
 A checkpoint is not what the variant expects: another format, another extension, missing or surplus tensors.
 The message names the tensors. Make it again with `harness posttune`, or restore the file.""",
+    "E-COMPARE": """\
+Two results may not be compared: another suite, protocol or metric version, or too little in common. The message names
+the difference. Compare results of one suite version and one release; `harness run` fills in what is missing.""",
     "E-DATA": """\
 The training data cannot be used. `world:COUNT` names clips of the procedural world; a folder names videos.""",
     "E-DISK": """\
@@ -27,6 +30,9 @@ The temporal extension's options contradict each other or the base model. The me
     "E-FEATURES": """\
 A feature network gave rows that cannot be used, or a feature file is not the one that was stored.
 For a stored file: delete it and run the same command again.""",
+    "E-FETCH": """\
+Weights could not be downloaded. Nothing incomplete is kept: the same command may be given again. Without a network,
+put the file where `harness doctor --weights` says it belongs; its sha256 is checked there too.""",
     "E-FLOW": """\
 Optical flow cannot be computed by the chosen backend. The message says why.""",
     "E-FRAMES": """\

@@ -51,8 +51,9 @@ TABLES: dict[str, dict[str, Column]] = {
     ),
     "set_scores": _columns(
         set_key="VARCHAR", metric_key="VARCHAR", metric="VARCHAR", variant_key="VARCHAR", suite_key="VARCHAR",
-        reference_key="VARCHAR?", n="INTEGER", value="DOUBLE", stderr="DOUBLE?", ci_low="DOUBLE?", ci_high="DOUBLE?",
-        detail="JSON", seconds="DOUBLE?", env_key="VARCHAR", run_id="VARCHAR", created_at="TIMESTAMPTZ",
+        reference_key="VARCHAR?", n="INTEGER", value="DOUBLE?", stderr="DOUBLE?", ci_low="DOUBLE?", ci_high="DOUBLE?",
+        status="VARCHAR", reason="VARCHAR", detail="JSON", seconds="DOUBLE?",
+        env_key="VARCHAR", run_id="VARCHAR", created_at="TIMESTAMPTZ",
     ),
     "failures": _columns(
         run_id="VARCHAR", task_key="VARCHAR", stage="VARCHAR", attempt="INTEGER", code="VARCHAR", message="VARCHAR",
@@ -93,7 +94,6 @@ KEYS: dict[str, tuple[str, ...]] = {
 _TABLE_OF = {
     "generation": "generations",
     "features": "features",
-    "set_score": "set_scores",
     "failure": "failures",
     "environment": "environments",
     "variant": "variants",
@@ -132,6 +132,8 @@ def _rows(payload: Mapping[str, Any]) -> Iterator[tuple[str, Row]]:
         yield from _score_rows(payload)
     elif kind == "suite":
         yield from _suite_rows(payload)
+    elif kind == "set_score":
+        yield "set_scores", _checked(_row("set_scores", {"status": "ok", **payload}))
     elif kind in _TABLE_OF:
         row = _row(_TABLE_OF[kind], payload)
         if kind == "failure" and row["stage"] not in STAGES:
@@ -147,12 +149,15 @@ def _score_rows(payload: Mapping[str, Any]) -> Iterator[tuple[str, Row]]:
         raise ValueError("scores must be a list of objects")
     shared = {name: payload.get(name) for name in ("gen_key", "video_sha256", "env_key", "run_id", "created_at")}
     for score in scores:
-        row = _row("scores", {**score, **shared})
-        if row["status"] not in STATUSES:
-            raise ValueError(f"status must be one of {', '.join(STATUSES)}, not {row['status']!r}")
-        if (row["value"] is None) == (row["status"] == "ok"):
-            raise ValueError(f"{row['metric']}: a score has a value exactly when its status is ok")
-        yield "scores", row
+        yield "scores", _checked(_row("scores", {**score, **shared}))
+
+
+def _checked(row: Row) -> Row:
+    if row["status"] not in STATUSES:
+        raise ValueError(f"status must be one of {', '.join(STATUSES)}, not {row['status']!r}")
+    if (row["value"] is None) == (row["status"] == "ok"):
+        raise ValueError(f"{row['metric']}: a score has a value exactly when its status is ok")
+    return row
 
 
 def _suite_rows(payload: Mapping[str, Any]) -> Iterator[tuple[str, Row]]:

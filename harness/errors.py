@@ -5,6 +5,7 @@
     ├── CannotStart         exit 4: no GPU, no weights, no disk, a lock held by another run
     ├── Refused             exit 5: validation or comparability refused
     └── ItemError           one video or score failed; recorded, the run goes on and exits with 3
+        └── NoSetScore      a set metric has no number for these sets, and says why; recorded as such, no failure
 
 A user's mistake is always one of these and never prints a traceback; anything else is a bug of ours (exit 1).
 """
@@ -76,6 +77,11 @@ class ItemError(HarnessError):
     ) -> None:
         super().__init__(code, what, where=where, why=why, fix=fix)
         self.retryable = retryable
+
+
+class NoSetScore(ItemError):
+    """A set metric's way to say that the quantity does not exist for these two sets: what `Score.undefined` is to a
+    video. Its ``what`` is the reason, recorded in place of a number and not tried again."""
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:

@@ -123,6 +123,7 @@ def _variant(spec: VariantSpec, trainable: int | None, training: Mapping[str, An
         "key": spec.key,
         "trainable_parameters": trainable,
         "training": None if training is None else dict(training),
+        **({"factors": dict(spec.factors)} if spec.factors else {}),
     }
 
 
@@ -154,7 +155,8 @@ def _set_keys(suite: Suite, generations: Sequence[GenKey], reference_key: str) -
 
 
 def _longest(scores: Sequence[SetScore], metrics: Sequence[tuple[MetricKey, MetricSpec]]) -> list[SetScore]:
-    best = [max((s for s in scores if s.metric_key == key), key=lambda s: s.n, default=None) for key, _ in metrics]
+    found = [score for score in scores if score.value is not None]
+    best = [max((s for s in found if s.metric_key == key), key=lambda s: s.n, default=None) for key, _ in metrics]
     return [score for score in best if score is not None]
 
 

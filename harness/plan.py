@@ -222,9 +222,13 @@ def score_task(row: Row, unit: Unit, video: str, frames: str) -> ScoreTask | Non
 
 
 def reference_tasks(plan: Plan) -> list[ReferenceTask]:
-    """One task per extractor that some set metric waits for, so that features are ready before the first set is."""
+    """One task per extractor that some set metric waits for, so that features are ready before the first set is.
+
+    Twice the number of items, as far as the reference reaches: a second part is what the noise floor is measured on.
+    """
     names = sorted({extractor for row in plan.rows for extractor in row.sets})
-    return [ReferenceTask(name, len(plan.items)) for name in names]
+    items = len(plan.items)
+    return [ReferenceTask(name, max(items, min(2 * items, plan.suite.reference_size))) for name in names]
 
 
 def aggregate_tasks(plan: Plan, row: Row, features: Mapping[tuple[str, str], str]) -> list[AggregateTask]:

@@ -85,18 +85,20 @@ class StoredFeatures:
 
 @dataclass(frozen=True)
 class SetScore:
-    """One set metric of one variant's set of videos, over ``n`` items."""
+    """One set metric of one variant's set of videos, over ``n`` items; without a value, ``reason`` says why."""
 
     set_key: str
     metric_key: str
     metric: str
     variant_key: str
     n: int
-    value: float
+    value: float | None
     stderr: float | None
     ci_low: float | None
     ci_high: float | None
     detail: Mapping[str, Any]
+    status: str = "ok"
+    reason: str = ""
 
 
 # What was measured counts while its video is the indexed one.

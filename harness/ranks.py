@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,7 +85,7 @@ def ranks_of(won: NDArray[np.bool_]) -> list[Rank]:
     count = len(won)
     cuts = [0, *(k for k in range(1, count) if won[:k, k:].all()), count]
     ranks = []
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         for i in range(start, end):
             low, high = 1 + int(won[:, i].sum()), count - int(won[i].sum())
             ranks.append(Rank(start + 1, end, low, high))

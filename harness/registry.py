@@ -25,6 +25,7 @@ from harness.errors import HarnessError, UsageError, unknown_name
 from harness.keys import MetricKey, VariantKey, digest, sha256_file
 from harness.model import Direction, Frames, Needs, Request, Weight
 
+Level = str | int | bool
 BUILT_IN = ("harness.variants", "harness.metrics")
 
 
@@ -51,7 +52,11 @@ class Variant(Protocol):
 
 @dataclass(frozen=True)
 class VariantSpec:
-    """A registered variant: one row of the board."""
+    """A registered variant: one row of the board.
+
+    ``factors`` places it in an experiment: which level of each factor it has. Variants of one family that name the
+    same factors are analysed together (see `harness.ablation`). A description, never identity.
+    """
 
     name: str
     revision: int
@@ -60,6 +65,7 @@ class VariantSpec:
     summary: str
     config: Any  # an instance of Variant
     source: str
+    factors: Mapping[str, Level] = field(default_factory=dict, hash=False)
 
     @property
     def params(self) -> dict[str, object]:
@@ -78,7 +84,9 @@ class MetricSpec:
     """A registered metric: one column of the board.
 
     ``scope`` is ``video`` (a function of a clip) or ``set`` (a function of two feature sets). ``requires`` names
-    another metric that must be shown beside it, for a number that misleads alone.
+    another metric that must be shown beside it, for a number that misleads alone. ``weights`` are those a video
+    metric loads itself; a set metric's belong to its extractor. Below ``min_items`` items a set
+    metric is not computed: its number would be mostly bias.
     """
 
     name: str
@@ -93,6 +101,8 @@ class MetricSpec:
     extractor: str = ""
     beside: str = ""
     params: Mapping[str, object] = field(default_factory=dict)
+    weights: tuple[Weight, ...] = ()
+    min_items: int = 0
 
     @property
     def label(self) -> str:
@@ -101,7 +111,7 @@ class MetricSpec:
 
     def key(self, extractor: ExtractorSpec | None = None) -> MetricKey:
         """Identity of the column; a set metric's includes its extractor's."""
-        weights = extractor.identity() if extractor else {}
+        weights = extractor.identity() if extractor else {w.name: w.sha256 for w in self.weights}
         return MetricKey(digest("metric/1", self.name, self.version, dict(self.params), weights))
 
 
@@ -115,7 +125,7 @@ class Extractor(Protocol):
 
 @dataclass(frozen=True)
 class ExtractorSpec:
-    """A registered feature network for set metrics."""
+    """A registered feature network for set metrics; it takes videos of ``min_frames`` frames or more."""
 
     name: str
     version: int
@@ -123,10 +133,14 @@ class ExtractorSpec:
     weights: tuple[Weight, ...]
     load: Callable[[str], Extractor]
     source: str
+    min_frames: int = 1
+    params: Mapping[str, object] = field(default_factory=dict)
 
     def identity(self) -> dict[str, object]:
         """What enters the key of every metric that uses the network."""
-        return {"extractor": self.name, "version": self.version, "weights": {w.name: w.sha256 for w in self.weights}}
+        weights = {w.name: w.sha256 for w in self.weights}
+        settings = {"params": dict(self.params)} if self.params else {}
+        return {"extractor": self.name, "version": self.version, "weights": weights, **settings}
 
     @property
     def label(self) -> str:
@@ -190,12 +204,21 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def variant(
-    name: str, *, revision: int, family: str, summary: str, role: str = "ablation"
+    name: str,
+    *,
+    revision: int,
+    family: str,
+    summary: str,
+    role: str = "ablation",
+    factors: Mapping[str, Level] | None = None,
 ) -> Callable[[type[V]], type[V]]:
     """Register a class as a variant; it becomes a frozen dataclass and is built with its defaults.
 
+    ``factors`` says which level of each factor of an experiment the variant has, such as ``{"conv": True}``: text,
+    whole numbers or booleans. `harness compare --ablation` finds factorials and contrasts among such variants.
+
     Raises:
-        UsageError: E-PLUGIN, the class lacks ``needs`` or ``load``, or the name is taken.
+        UsageError: E-PLUGIN, the class lacks ``needs`` or ``load``, a level is of another type, or the name is taken.
     """
 
     def register(cls: type[V]) -> type[V]:
@@ -203,7 +226,10 @@ def variant(
         for method in ("needs", "load"):
             if not callable(getattr(cls, method, None)):
                 raise _bad_plugin(cls, f"variant '{name}' has no method {method}()")
-        spec = VariantSpec(name, revision, family, role, summary, frozen(), _source(cls))
+        levels = dict(factors or {})
+        if not all(isinstance(level, str | int) for level in levels.values()):
+            raise _bad_plugin(cls, f"variant '{name}': a factor's level is text, a whole number or a boolean")
+        spec = VariantSpec(name, revision, family, role, summary, frozen(), _source(cls), levels)
         _add(REGISTRY.variants, name, spec, cls)
         return frozen  # type: ignore[no-any-return]
 
@@ -222,6 +248,8 @@ def metric(
     extractor: str = "",
     beside: str = "",
     params: Mapping[str, object] | None = None,
+    min_items: int = 0,
+    weights: tuple[Weight, ...] = (),
 ) -> Callable[[F], F]:
     """Register a function as a metric: ``(Clip) -> Score``, or ``(Features, Features) -> float`` for a set.
 
@@ -249,6 +277,8 @@ def metric(
             extractor,
             beside,
             params or {},
+            min_items=min_items,
+            weights=weights,
         )
         _add(REGISTRY.metrics, name, spec, function)
         return function
@@ -256,11 +286,24 @@ def metric(
     return register
 
 
-def extractor(name: str, *, version: int, summary: str, weights: tuple[Weight, ...]) -> Callable[[F], F]:
-    """Register a loader ``(device) -> Extractor`` under a name that set metrics refer to."""
+def extractor(
+    name: str,
+    *,
+    version: int,
+    summary: str,
+    weights: tuple[Weight, ...] = (),
+    min_frames: int = 1,
+    params: Mapping[str, object] | None = None,
+) -> Callable[[F], F]:
+    """Register a loader ``(device) -> Extractor`` under a name that set metrics refer to.
+
+    ``params`` are settings that its features depend on; like the weights, they enter every key.
+
+    Where videos have fewer than ``min_frames`` frames, its metrics are not computed and nothing is extracted.
+    """
 
     def register(load: F) -> F:
-        spec = ExtractorSpec(name, version, summary, weights, load, _source(load))
+        spec = ExtractorSpec(name, version, summary, weights, load, _source(load), min_frames, params or {})
         _add(REGISTRY.extractors, name, spec, load)
         return load
 

@@ -191,7 +191,16 @@ def read_scores(results: Path, plan: Plan) -> Recorded:
             for s in store.scores(keys, [column.key for column in plan.columns])
         }
         sets = {
-            (s.set_key, s.metric_key): SetValue(s.value, s.n, s.stderr, s.ci_low, s.ci_high)
+            (s.set_key, s.metric_key): SetValue(
+                s.value,
+                s.n,
+                s.stderr,
+                s.ci_low,
+                s.ci_high,
+                s.detail.get("floor"),
+                s.detail.get("floor_n", 0),
+                s.reason,
+            )
             for s in store.set_scores([row.set_key for row in plan.rows if row.set_key])
         }
         seconds = {g.gen_key: g.seconds for g in store.generations(keys)}

@@ -72,10 +72,12 @@ CREATE TABLE set_scores (                                    -- the newest, if a
   set_key VARCHAR NOT NULL,                                  -- digest of the sorted gen_keys and the reference set
   metric_key VARCHAR NOT NULL, metric VARCHAR NOT NULL, variant_key VARCHAR NOT NULL, suite_key VARCHAR NOT NULL,
   reference_key VARCHAR, n INTEGER NOT NULL CHECK (n >= 2),
-  value DOUBLE NOT NULL CHECK (isfinite(value)), stderr DOUBLE, ci_low DOUBLE, ci_high DOUBLE,
+  value DOUBLE CHECK (isfinite(value)), stderr DOUBLE, ci_low DOUBLE, ci_high DOUBLE,
+  status VARCHAR NOT NULL CHECK (status IN ('ok', 'undefined', 'excluded')), reason VARCHAR NOT NULL,
   detail JSON NOT NULL, seconds DOUBLE,
   env_key VARCHAR NOT NULL, run_id VARCHAR NOT NULL, created_at TIMESTAMPTZ NOT NULL,
-  PRIMARY KEY (set_key, metric_key));
+  PRIMARY KEY (set_key, metric_key),
+  CHECK ((value IS NULL) = (status <> 'ok')));
 
 CREATE TABLE failures (                                      -- every failed attempt, kept for ever
   run_id VARCHAR NOT NULL, task_key VARCHAR NOT NULL,        -- gen_key or set_key, and what of it: key:metric

@@ -82,21 +82,22 @@ class FrechetPool:
 
 
 class KernelPool:
-    """The kernel distance (unbiased MMD^2, see `harness.frechet`): sums over a matrix of kernel values."""
+    """The kernel distance (unbiased MMD^2, see `harness.frechet`): sums over a matrix of kernel values.
 
-    def __init__(self, rows: Float, reference: Float) -> None:
-        self.inner = _kernel(rows, rows)
-        np.fill_diagonal(self.inner, 0)
-        self.cross = _kernel(rows, reference).mean(1)
-        own = _kernel(reference, reference)
-        self.own = float(own.sum() - np.trace(own)) / (len(reference) * (len(reference) - 1))
+    ``grouped``: pairs of rows of one item do not count, as in `harness.frechet.grouped_kernel_distance`.
+    """
+
+    def __init__(self, features: Features, reference: Features, grouped: bool) -> None:
+        self.apart, self.inner = _pairs(features, grouped)
+        apart, own = _pairs(reference, grouped)
+        self.own = float(own.sum() / apart.sum())
+        self.cross = _kernel(features.rows, reference.rows).mean(1)
 
     def distance(self, keep: Mask) -> float:
         """Means of kernel values."""
         weight = keep.astype(np.float64)
-        count = weight.sum()
-        inner = weight @ self.inner @ weight / (count * (count - 1))
-        return float(inner + self.own - 2 * (self.cross @ weight) / count)
+        inner = (weight @ self.inner @ weight) / (weight @ self.apart @ weight)
+        return float(inner + self.own - 2 * (self.cross @ weight) / weight.sum())
 
     def gap(self, keep: Mask) -> float:
         """The same, twice."""
@@ -126,22 +127,35 @@ def pool_for(function: SetMetric, features: Features, reference: Features, check
     """
     own = AnyPool(function, features, reference)
     values = [own.distance(keep) for keep in checks]
-    rows, other = np.asarray(features.rows, np.float64), np.asarray(reference.rows, np.float64)
-    if rows.shape[1] != other.shape[1] or min(len(other), *(keep.sum() for keep in checks)) < 2:
-        return own
-    for kind in (FrechetPool, KernelPool):
+    for make in _FAST:
         try:
-            pool: Pool = kind(rows, other)
+            pool = make(features, reference)
             if np.allclose([pool.distance(keep) for keep in checks], values, rtol=1e-7, atol=1e-9):
                 return pool
-        except (ItemError, np.linalg.LinAlgError):
-            continue
+        except (ItemError, ValueError, ZeroDivisionError, np.linalg.LinAlgError):
+            continue  # this form cannot take such features; the function could
     return own
 
 
 def chosen(features: Features, keep: Mask) -> Features:
     """Some of the rows, with their items."""
     return Features(features.rows[keep], features.groups[keep])
+
+
+_FAST: tuple[Callable[[Features, Features], Pool], ...] = (
+    lambda features, reference: FrechetPool(features.rows, reference.rows),
+    lambda features, reference: KernelPool(features, reference, grouped=False),
+    lambda features, reference: KernelPool(features, reference, grouped=True),
+)
+
+
+def _pairs(features: Features, grouped: bool) -> tuple[Float, Float]:
+    """Which pairs of rows count (1 or 0), and the kernel values of those that do."""
+    groups = features.groups if grouped else np.arange(len(features.groups))
+    apart = (groups[:, None] != groups[None, :]).astype(np.float64)
+    if not apart.any():
+        raise ItemError("E-FEATURES", "A kernel distance needs rows of at least 2 items.", fix="score more items")
+    return apart, apart * _kernel(features.rows, features.rows)
 
 
 def _kernel(x: Float, y: Float) -> Float:

@@ -6,7 +6,7 @@ The item is the unit of every statistic: seeds of one item are averaged first (`
 | --- | --- | --- |
 | how good is a variant on a video metric? | mean of item means, t interval | `stats_intervals` |
 | how large is a rate? | Wilson's interval; items as clusters where seeds disagree | `stats_intervals` |
-| is B better than A on the same items? | sign flips of paired differences, t interval of the difference | `stats_tests` |
+| is B better than A on the same items? | sign flips and t interval of paired differences | `stats_tests` |
 | many comparisons at once | Holm's step-down correction | `stats_tests` |
 | how small a difference could be seen? | smallest detectable difference at 80 % power | `stats_intervals` |
 | how certain is a set distance? | delete-a-group jackknife over items, fixed reference | `stats_sets` |

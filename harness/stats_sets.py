@@ -114,17 +114,17 @@ def compare_sets(
     items; above, ``swaps`` draws seeded by the data, the observed one counted among them.
 
     Raises:
-        ValueError: sets of other items.
+        ValueError: sets of other items, or of fewer than two.
     """
     items = _common_items([first, second])
+    if len(items) < 2:
+        raise ValueError(f"sets are compared on two items or more, got {len(items)}")
     both = Features(np.concatenate([first.rows, second.rows]), np.concatenate([first.groups, second.groups]))
     mine = np.arange(len(both.rows)) < len(first.rows)
     pool = pool_for(function, both, reference, [mine, ~mine])
     observed = contrast(function, [first, second], [1.0, -1.0], reference, level)
     p = _swap_p(pool, mine, np.searchsorted(items, both.groups), len(items), swaps, seed_of(both.rows))
-    return SetDifference(
-        len(items), pool.distance(mine), pool.distance(~mine), observed.value, observed.spread, p
-    )
+    return SetDifference(len(items), pool.distance(mine), pool.distance(~mine), observed.value, observed.spread, p)
 
 
 def _swap_p(pool: Pool, mine: Mask, item: NDArray[np.int64], items: int, swaps: int, seed: int) -> float:

@@ -42,7 +42,7 @@ from harness.spool import (
     write_envelope,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 REGISTRY = "registry"  # the spool folder of what is recorded by the coordinator
 RUN_FILE = "run.json"
 # A set may be computed again after one of its videos was made again; everything else is first come.

@@ -7,7 +7,7 @@ records, and turns a file into them; `harness.export` makes one from the index.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,7 +31,10 @@ MEMBERS = ("schema", "suite", "variant", "metrics", "run", "environment", "failu
 
 @dataclass(frozen=True)
 class PublishedVariant:
-    """The variant of a file. ``training`` says how its checkpoint was made, None where nothing was trained."""
+    """The variant of a file. ``training`` says how its checkpoint was made, None where nothing was trained.
+
+    ``factors`` has its place in an experiment; optional in a file, as are variants that belong to none.
+    """
 
     name: str
     revision: int
@@ -43,6 +46,7 @@ class PublishedVariant:
     key: str
     trainable_parameters: int | None
     training: Mapping[str, Any] | None
+    factors: Mapping[str, str | int | bool] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -229,7 +233,14 @@ def _variant(node: Node) -> PublishedVariant:
         node.at("key").text(KEY),
         None if trainable.value is None else trainable.integer(),
         None if training.value is None else _object(training),
+        {name: _level(level) for name, level in node.at("factors").members()} if "factors" in node.value else {},
     )
+
+
+def _level(node: Node) -> str | int | bool:
+    if isinstance(node.value, bool):
+        return node.boolean()
+    return node.integer(-(2**53), 2**53) if isinstance(node.value, int) else node.text(limit=64)
 
 
 def _metric(node: Node) -> PublishedMetric:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from harness.plan import Column, Plan, Row
+from harness.ranks import MIN_ITEMS_FOR_RANKS, Rank, rank
 from harness.stats import t_interval
 
-MIN_ITEMS_FOR_RANKS = 30
 ARROWS = {"higher": "↑", "lower": "↓", "none": ""}
 
 
@@ -25,13 +25,19 @@ class ScoreValue:
 
 @dataclass(frozen=True)
 class SetValue:
-    """A recorded set score with its jackknife."""
+    """A recorded set score with its jackknife; without a value, ``reason`` says why.
 
-    value: float
+    ``floor`` is the metric between two disjoint parts of the reference with ``floor_n`` clips each, None if unknown.
+    """
+
+    value: float | None
     n: int
     stderr: float | None
     ci_low: float | None
     ci_high: float | None
+    floor: float | None = None
+    floor_n: int = 0
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,9 @@ class Recorded:
 class Cell:
     """One number. ``mean`` is None when there is none, and then ``why`` says so.
 
-    ``half_width`` is half of the 95 % interval; ``n_ok`` of ``n_total`` items have a value.
+    ``half_width`` is half of the 95 % interval; ``n_ok`` of ``n_total`` items have a value. ``floor`` is what real
+    clips get against real clips, ``floor_n`` of each, where that was measured. ``rank`` is among the rows that
+    compete; None in a column without ranks (see `harness.ranks`).
     """
 
     mean: float | None
@@ -55,6 +63,9 @@ class Cell:
     n_ok: int
     n_total: int
     why: str = ""
+    floor: float | None = None
+    floor_n: int = 0
+    rank: Rank | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +100,8 @@ class Summary:
 def summarise(plan: Plan, recorded: Recorded) -> Summary:
     """Average seeds within items, then items, for every row and column of the plan."""
     shown = [column for column in plan.columns if not column.skip.reason or _has_number(plan, column, recorded)]
-    rows = [_row(plan, row, shown, recorded) for row in plan.runnable]
+    ranks = [_ranks(plan, column, recorded) for column in shown]
+    rows = [_row(plan, row, shown, ranks, recorded) for row in plan.runnable]
     rows.sort(key=lambda row: row.role == "control")
     skipped = tuple((row.spec.name, row.skip.reason) for row in plan.rows if row.skip.reason)
     omitted = tuple((column.spec.label, column.skip.reason) for column in plan.columns if column not in shown)
@@ -122,16 +134,29 @@ def _has_number(plan: Plan, column: Column, recorded: Recorded) -> bool:
     return any((unit.gen_key, column.key) in recorded.scores for row in plan.rows for unit in row.units)
 
 
-def _row(plan: Plan, row: Row, columns: Sequence[Column], recorded: Recorded) -> SummaryRow:
+def _ranks(plan: Plan, column: Column, recorded: Recorded) -> Mapping[str, Rank]:
+    """Ranks of the rows that compete, by name. Set metrics have none: their test needs the feature rows."""
+    if column.spec.scope == "set":
+        return {}
+    competing = [row for row in plan.runnable if row.spec.role != "control"]
+    values = {row.spec.name: _item_means(row, column, recorded) for row in competing}
+    return rank(values, column.spec.better, len(plan.items))
+
+
+def _row(
+    plan: Plan, row: Row, columns: Sequence[Column], ranks: Sequence[Mapping[str, Rank]], recorded: Recorded
+) -> SummaryRow:
     make = {"set": _set_cell, "video": _video_cell}
-    cells = tuple(make[column.spec.scope](plan, row, column, recorded) for column in columns)
+    cells = tuple(
+        replace(make[column.spec.scope](plan, row, column, recorded), rank=ranked.get(row.spec.name))
+        for column, ranked in zip(columns, ranks, strict=True)
+    )
     times = [recorded.seconds[unit.gen_key] for unit in row.units if unit.gen_key in recorded.seconds]
     seconds = sum(times) / len(times) if times else None
     return SummaryRow(row.spec.name, row.spec.revision, row.spec.role, row.spec.family, cells, seconds)
 
 
 def _video_cell(plan: Plan, row: Row, column: Column, recorded: Recorded) -> Cell:
-    by_item: dict[str, list[float]] = defaultdict(list)
     reasons: dict[str, int] = defaultdict(int)
     for unit in row.units:
         score = recorded.scores.get((unit.gen_key, column.key))
@@ -139,14 +164,22 @@ def _video_cell(plan: Plan, row: Row, column: Column, recorded: Recorded) -> Cel
             reasons[column.skip.reason or ("not measured" if unit.gen_key in recorded.seconds else "no video")] += 1
         elif score.value is None:
             reasons[score.reason] += 1
-        else:
-            by_item[unit.item].append(score.value)
-    means = [sum(values) / len(values) for values in by_item.values()]
+    means = list(_item_means(row, column, recorded).values())
     why = max(reasons, key=lambda reason: reasons[reason]) if reasons else ""
     if not means:
         return Cell(None, None, 0, len(plan.items), why)
     mean, half_width = mean_and_half_width(means)
     return Cell(mean, half_width, len(means), len(plan.items), why)
+
+
+def _item_means(row: Row, column: Column, recorded: Recorded) -> dict[str, float]:
+    """The mean over seeds of every item that has a value."""
+    by_item: dict[str, list[float]] = defaultdict(list)
+    for unit in row.units:
+        score = recorded.scores.get((unit.gen_key, column.key))
+        if score is not None and score.value is not None:
+            by_item[unit.item].append(score.value)
+    return {item: sum(values) / len(values) for item, values in by_item.items()}
 
 
 def _set_cell(plan: Plan, row: Row, column: Column, recorded: Recorded) -> Cell:
@@ -156,8 +189,10 @@ def _set_cell(plan: Plan, row: Row, column: Column, recorded: Recorded) -> Cell:
         made = len({unit.item for unit in row.units if unit.gen_key in recorded.seconds})
         why = f"{made} of {total} videos" if made < total else "not computed"
         return Cell(None, None, 0, total, column.skip.reason or why)
+    if found.value is None:
+        return Cell(None, None, 0, total, found.reason, floor=found.floor, floor_n=found.floor_n)
     half = None if found.ci_low is None or found.ci_high is None else (found.ci_high - found.ci_low) / 2
-    return Cell(found.value, half, found.n, total)
+    return Cell(found.value, half, found.n, total, floor=found.floor, floor_n=found.floor_n)
 
 
 def mean_and_half_width(values: list[float]) -> tuple[float, float | None]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,9 @@ from rich.text import Text
 import harness
 from harness.coordinator import Failed, Outcome
 from harness.plan import Plan, Row
+from harness.ranks import MIN_ITEMS_FOR_RANKS
 from harness.status import Status
-from harness.summary import ARROWS, MIN_ITEMS_FOR_RANKS, Cell, Summary, SummaryRow, as_record
+from harness.summary import ARROWS, Cell, Summary, SummaryRow, as_record
 from harness.tasks import Event
 from harness.wishes import Wishes
 
@@ -276,7 +277,9 @@ def outcome_line(summary: Summary, plan: Plan, outcome: Outcome, run_id: str) ->
 
 def footnotes(summary: Summary) -> list[str]:
     """What the table's signs mean, and why a cell is empty or has fewer items."""
-    lines = ["± half-width of a 95 % interval over items · ↓ lower is better, ↑ higher is better"]
+    lines = ["± half-width of a 95 % interval over items · ↓ lower is better, ↑ higher is better", *_floors(summary)]
+    if any(cell.rank for row in summary.rows for cell in row.cells):
+        lines.append("# rank in the column, shared by rows that paired tests cannot separate (Holm, 5 %)")
     for row in summary.rows:
         for column, cell in zip(summary.columns, row.cells, strict=True):
             if cell.n_ok < cell.n_total:
@@ -285,13 +288,23 @@ def footnotes(summary: Summary) -> list[str]:
     return lines
 
 
+def _floors(summary: Summary) -> Iterator[str]:
+    """The noise floor of each set metric: what no set of this size can be expected to fall below."""
+    for index, column in enumerate(summary.columns):
+        cells = [row.cells[index] for row in summary.rows]
+        if (cell := next((cell for cell in cells if cell.floor is not None), None)) is not None:
+            value = f"{cell.floor:.{decimals_for([cell.floor or 0.0])}f}"
+            yield f"  {column.spec.label}: noise floor {value} (real against real clips, n = {cell.floor_n})"
+
+
 def cell_text(cell: Cell, decimals: int) -> str:
-    """``0.012 ± 0.004``, with the count where items are missing; ``n/a`` without a value."""
+    """``0.012 ± 0.004``, with the count where items are missing and the rank where there is one; ``n/a`` if empty."""
     if cell.mean is None:
         return "n/a"
     text = f"{cell.mean:.{decimals}f}"
     text += f" ± {cell.half_width:.{decimals}f}" if cell.half_width is not None else " ± ?"
-    return text if cell.n_ok == cell.n_total else f"{text} ({cell.n_ok}/{cell.n_total})"
+    text = text if cell.n_ok == cell.n_total else f"{text} ({cell.n_ok}/{cell.n_total})"
+    return text if cell.rank is None else f"{text} #{cell.rank.text}"
 
 
 def decimals_for(values: Iterable[float]) -> int:

@@ -2,7 +2,8 @@
 
 A package that ships weights keeps them in its ``weights`` folder beside a ``manifest.json``: sha256 by path relative
 to the package. Other weights are looked for in ``$HARNESS_WEIGHTS``, ``./weights`` and
-``~/.cache/exvideo-bench/weights``.
+``~/.cache/exvideo-bench/weights``, those of the Hugging Face Hub in its own cache too. Nothing here uses the network:
+`harness.weights_fetch` does, when it is asked to.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ from __future__ import annotations
 import importlib.resources
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from harness.errors import CannotStart
 from harness.keys import sha256_file
-from harness.model import Weight
+from harness.model import HubSource, Weight
 
 FOLDER = "weights"
 MANIFEST = "manifest.json"
@@ -45,6 +46,26 @@ def shipped(package: str, path: str, *, name: str = "", how: str = "") -> Weight
     return weight
 
 
+def listed(name: str, files: Sequence[str], *, path_variable: str, digest_variable: str) -> Weight:
+    """A weight file that this project cannot pin: the user's own copy, accepted once its sha256 has been listed.
+
+    It is the file that ``$path_variable`` names, or the first of ``files`` in a weights folder. Its digest is the one
+    in ``$digest_variable``, or under its name in a ``manifest.json`` beside it. A file without a listed digest counts
+    as missing: what it is has not been said. Reads no weights; `resolve` compares the bytes.
+    """
+    named = os.environ.get(path_variable, "")
+    places = [path for file in files for path in _candidates(Weight(name, file, ""))]
+    found = Path(named) if named else next((path for path in places if path.is_file()), None)
+    if found is None:
+        how = f"export {path_variable}=FILE {digest_variable}=SHA256, for your copy of {' or '.join(files)}"
+        return Weight(name, files[0], "", how=how)
+    digest = os.environ.get(digest_variable, "").strip().lower() or _folder_manifest(found.parent).get(found.name, "")
+    if not digest:
+        how = f"find out whose {found} is, then list its digest: export {digest_variable}=SHA256"
+        return Weight(name, f"{found.absolute()} without a listed sha256", "", how=how)
+    return Weight(name, str(found.absolute()), digest, how=f"put the file back, or export {path_variable}=FILE")
+
+
 def resolve(weight: Weight) -> Path:
     """The path of a weight file whose bytes have been checked (once per path, time and size in one process).
 
@@ -58,7 +79,7 @@ def resolve(weight: Weight) -> Path:
             f"The weights '{weight.name}' were not found.",
             where="looked for " + ", ".join(str(p) for p in _candidates(weight)),
             why="they do not come with this installation",
-            fix=weight.how or f"put {Path(weight.path).name} into $HARNESS_WEIGHTS",
+            fix=remedy(weight),
         )
     found = _sha256(path)
     if weight.sha256 and found != weight.sha256:
@@ -73,6 +94,15 @@ def resolve(weight: Weight) -> Path:
     return path
 
 
+def remedy(weight: Weight) -> str:
+    """What to type or do to have a weight file."""
+    if weight.how:
+        return weight.how
+    if weight.source is not None:
+        return f"harness doctor --fetch {weight.name}"
+    return f"put {Path(weight.path).name} into $HARNESS_WEIGHTS"
+
+
 def missing(weights: Iterable[Weight]) -> list[Weight]:
     """Those that are not on this machine. Only looks, so a wrong digest is found by `resolve`."""
     return [weight for weight in weights if _find(weight) is None]
@@ -80,7 +110,11 @@ def missing(weights: Iterable[Weight]) -> list[Weight]:
 
 @cache
 def _manifest(package: str) -> dict[str, str]:
-    path = _package_folder(package) / FOLDER / MANIFEST
+    return _folder_manifest(_package_folder(package) / FOLDER)
+
+
+def _folder_manifest(folder: Path) -> dict[str, str]:
+    path = folder / MANIFEST
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -105,10 +139,29 @@ def _candidates(weight: Weight) -> list[Path]:
         return [Path(weight.path)]
     if weight.package:
         return [_package_folder(weight.package) / weight.path]
-    folders = [Path(FOLDER), Path.home() / ".cache" / "exvideo-bench" / FOLDER]
+    folders = [Path(FOLDER), _home()]
     if named := os.environ.get("HARNESS_WEIGHTS"):
         folders.insert(0, Path(named))
-    return [folder / weight.path for folder in folders]
+    hub = _hub_copies(weight.source) if isinstance(weight.source, HubSource) else []
+    return [*(folder / weight.path for folder in folders), *hub]
+
+
+def fetched_folder() -> Path:
+    """Where fetched weights go: ``$HARNESS_WEIGHTS``, or ``~/.cache/exvideo-bench/weights``."""
+    return Path(named) if (named := os.environ.get("HARNESS_WEIGHTS")) else _home()
+
+
+def _home() -> Path:
+    return Path.home() / ".cache" / "exvideo-bench" / FOLDER
+
+
+def _hub_copies(source: HubSource) -> list[Path]:
+    """Where the Hub's own client would have put a file, without importing it."""
+    home = os.environ.get("HF_HOME") or str(Path.home() / ".cache" / "huggingface")
+    cache = Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub") / f"models--{source.repo.replace('/', '--')}"
+    named = cache / "refs" / source.revision
+    commit = named.read_text(encoding="utf-8").strip() if named.is_file() else source.revision
+    return [cache / "snapshots" / commit / source.file]
 
 
 def _find(weight: Weight) -> Path | None:

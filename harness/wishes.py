@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import CannotStart, UsageError
+from harness.flow_choice import chosen as chosen_flow
 from harness.machine import Machine, look
 from harness.model import Weight
 from harness.paths import DEFAULT_RESULTS
 from harness.plan import Column, Skip, missing_weights, skip_of
-from harness.registry import MetricSpec, Registry, VariantSpec, load_plugins
+from harness.registry import ExtractorSpec, MetricSpec, Registry, VariantSpec, load_plugins
 from harness.select import select
 from harness.suite import LoadedSuite, load_suite
 from harness.weights import missing, resolve
@@ -53,6 +54,7 @@ def resolve_wishes(options: RunOptions, machine: Callable[[], Machine] = look) -
         CannotStart: E-WEIGHTS-DIGEST, a weight file is not the one it claims to be; E-WEIGHTS or E-NO-GPU, when
             nothing that was selected can run.
     """
+    chosen_flow()  # an unknown backend is refused here, not as a plugin that could not be loaded
     registry = load_plugins(options.plugins)
     suite = load_suite(options.suite)
     check_limit(options.limit, len(suite.suite.items))
@@ -67,7 +69,7 @@ def resolve_wishes(options: RunOptions, machine: Callable[[], Machine] = look) -
     for spec, skip in variants:
         if not skip.reason:
             check_weights(spec.config.needs().weights, spec.name)
-    columns = tuple(make_column(registry, spec, bool(suite.reference_key)) for spec in metrics)
+    columns = tuple(make_column(registry, spec, suite, options.limit) for spec in metrics)
     return Wishes(suite, registry, found, variants, columns, tuple(notes))
 
 
@@ -106,19 +108,41 @@ def why_skip(spec: VariantSpec, machine: Machine, suite: LoadedSuite) -> Skip:
     return skip_of(needs, machine, missing(needs.weights), has_real=has_real)
 
 
-def make_column(registry: Registry, spec: MetricSpec, has_reference: bool) -> Column:
+def make_column(registry: Registry, spec: MetricSpec, suite: LoadedSuite, limit: int | None = None) -> Column:
     """A metric with its key, and why it cannot be computed here if it cannot."""
     key = str(registry.metric_key(spec))
     if spec.scope != "set":
-        return Column(spec, key)
+        return Column(spec, key, skip=_video_skip(spec))
     extractor = registry.extractor(spec.extractor)
     absent = missing(extractor.weights)
-    skip = Skip() if has_reference else Skip("the suite has no reference set")
+    skip = set_skip(spec, extractor, suite, limit)
     if absent:
         skip = missing_weights(absent)
-    else:
+    elif not skip.reason:
         check_weights(extractor.weights, spec.name)
     return Column(spec, key, extractor.key, skip)
+
+
+def _video_skip(spec: MetricSpec) -> Skip:
+    """Why a video metric cannot be computed on this machine: weights of its own, or of the chosen flow backend."""
+    flow = chosen_flow().weight if "flow" in spec.needs else None
+    weights = (*spec.weights, flow) if flow else spec.weights
+    if absent := missing(weights):
+        return missing_weights(absent)
+    check_weights(weights, spec.name)
+    return Skip()
+
+
+def set_skip(spec: MetricSpec, extractor: ExtractorSpec, suite: LoadedSuite, limit: int | None) -> Skip:
+    """Why a set metric is not computed for the first ``limit`` items of a suite, whatever the machine has."""
+    items, frames = len(suite.suite.items[:limit]), suite.suite.protocol.num_frames
+    if not suite.reference_key:
+        return Skip("the suite has no reference set")
+    if frames < extractor.min_frames:
+        return Skip(f"needs {extractor.min_frames} frames or more, this suite's videos have {frames}")
+    if items < spec.min_items:
+        return Skip(f"needs {spec.min_items} items or more, this run has {items}: with fewer it is mostly bias")
+    return Skip()
 
 
 def check_weights(weights: Iterable[Weight], owner: str) -> None:

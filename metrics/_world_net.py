@@ -21,15 +21,22 @@ LAYERS = ((16, 1, 1, 2), (32, 3, 2, 2), (64, 3, 2, 2), (96, 3, 1, 2), (128, 3, 2
 
 def spread(clips: Tensor) -> Tensor:
     """uint8 [B, T, H, W, 3] to float32 [B, 9, T, H, W]: colours in [-1, 1], their change since the frame before, and
-    their difference to the mean of the 3x3 neighbourhood.
+    their difference to the mean of the four neighbours.
 
     The last two carry motion, flicker, noise and blur, and are a tenth of the first in size: without their own gain a
     small network without normalisation spends its training on colour.
     """
     x = clips.permute(0, 4, 1, 2, 3).float().div(127.5).sub(1)
-    change = torch.cat([torch.zeros_like(x[:, :, :1]), x.diff(dim=2)], dim=2)
-    detail = x - nn.functional.avg_pool3d(x, (1, 3, 3), stride=1, padding=(0, 1, 1), count_include_pad=False)
-    return torch.cat([x, GAIN * change, GAIN * detail], dim=1)
+    stacked = x.new_zeros(x.shape[0], CHANNELS, *x.shape[2:])
+    stacked[:, :3] = x
+    stacked[:, 3:6, 1:] = GAIN * x.diff(dim=2)
+    for axis in (-1, -2):  # half the second difference along each axis, zero at the border
+        inner = slice(1, -1)
+        size = x.shape[axis] - 2
+        bend = x.narrow(axis, 0, size) + x.narrow(axis, 2, size) - 2 * x.narrow(axis, 1, size)
+        place = (..., inner) if axis == -1 else (..., inner, slice(None))
+        stacked[:, 6:9][place] -= GAIN / 4 * bend
+    return stacked
 
 
 class WorldNet(nn.Module):

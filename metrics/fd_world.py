@@ -7,7 +7,7 @@ beside it is unbiased, and may be negative.
 
 from __future__ import annotations
 
-from harness.api import Features, frechet_distance, kernel_distance, metric
+from harness.api import Features, frechet_distance, grouped_kernel_distance, metric
 
 PARAMS = {"covariance": "n-1", "window": 16, "stride": 16}
 
@@ -30,14 +30,14 @@ def fd_world(generated: Features, reference: Features) -> float:
 
 @metric(
     "kvd_world",
-    version=1,
+    version=2,
     better="lower",
     unit="MMD^2",
     summary="video quality: unbiased kernel distance to real clips in the mini feature space",
     kind="set",
     extractor="world",
-    params={**PARAMS, "kernel": "(x.y/d + 1)^3"},
+    params={**PARAMS, "kernel": "(x.y/d + 1)^3, pairs of different items"},
 )
 def kvd_world(generated: Features, reference: Features) -> float:
-    """Unbiased squared maximum mean discrepancy of the two sets of windows."""
-    return kernel_distance(generated.rows, reference.rows)
+    """Unbiased squared maximum mean discrepancy of the two sets of windows; two windows of one item are no pair."""
+    return grouped_kernel_distance(generated, reference)

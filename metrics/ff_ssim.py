@@ -1,20 +1,24 @@
 """First-frame SSIM: does the video start from the image it was given, and how far does it drift from it.
 
 SSIM after Wang et al. 2004 (Gaussian window of 11 pixels, sigma 1.5), on RGB in [0, 1], short side at most 256 pixels.
+The value is about frame 0 alone; ``end``, ``slope`` and the profile follow the frames after it.
+
+Fooled by: copying the image into frame 0 and then doing anything at all; a still image, whose drift is nil, so that
+little drift is a merit only of a clip that moves (``dynamic_rate``). It punishes a shift by a pixel like a repaint, and
+flat regions agree whatever their colour's small error.
 """
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.api import Clip, Frames, Image, Score, metric, window_means
+from harness.api import Clip, Frames, Image, Score, metric
+
+from ._first_frame import WORKING_SIDE, first_frame_score, refusal
+from .ff_psnr import psnr
 
 WINDOW, SIGMA = 11, 1.5
-PSNR_CAP = 100.0  # dB, for an identical frame
-TAIL = 8  # frames
 BATCH = 8  # frames compared at once
 
 
@@ -24,29 +28,19 @@ BATCH = 8  # frames compared at once
     better="higher",
     unit="SSIM",
     summary="first-frame fidelity: similarity of frame 0 to the conditioning image",
-    params={"working_side": 256, "window": WINDOW, "sigma": SIGMA, "range": "rgb [0,1]"},
+    params={"working_side": WORKING_SIDE, "window": WINDOW, "sigma": SIGMA, "range": "rgb [0,1]"},
 )
 def ff_ssim(clip: Clip) -> Score:
     """SSIM of the conditioning image and frame 0, at most 1.
 
     Detail: ``psnr_db`` of the same pair (capped at 100); ``end``, mean SSIM of the last 8 frames to the image;
-    ``slope``, its least-squares slope per frame. Low drift is no merit by itself: a still has none. The profile is the
-    SSIM of each eighth to the image.
+    ``slope``, its least-squares slope per frame. The profile is the SSIM of each eighth to the image.
     """
     image = clip.working_image
-    if image is None:
-        return Score.undefined("no conditioning image")
-    if image.shape != clip.working.shape[1:]:
-        return Score.excluded(f"the conditioning image is {_size(image)}, the video {_size(clip.working[0])}")
-    if clip.short_side < WINDOW:
-        return Score.excluded(f"frames smaller than the {WINDOW} pixel window")
-    similarity = ssim_to(image, clip.working)
-    numbers = np.arange(len(clip), dtype=np.int64)
-    detail = {"psnr_db": psnr(image, clip.working[0]), "end": float(similarity[-TAIL:].mean())}
-    if len(clip) > 1:
-        detail["slope"] = float(np.polyfit(numbers, similarity, 1)[0])
-    profile = window_means(similarity, numbers, len(clip))
-    return Score(float(similarity[0]), "ok", "", 1.0, detail, profile)
+    refused = refusal(clip, WINDOW)
+    if refused is not None or image is None:
+        return refused or Score.undefined("no conditioning image")
+    return first_frame_score(ssim_to(image, clip.working), psnr_db=psnr(image, clip.working[0]))
 
 
 def ssim_to(image: Image, frames: Frames) -> NDArray[np.float64]:
@@ -64,13 +58,3 @@ def ssim_to(image: Image, frames: Frames) -> NDArray[np.float64]:
             same = target.expand(batch.shape)
             parts.append(ssim(batch, same, sigma=SIGMA, kernel_size=WINDOW, data_range=1.0, reduction="none"))
     return np.concatenate([np.atleast_1d(part.numpy()).astype(np.float64) for part in parts])
-
-
-def psnr(first: Image, second: Image) -> float:
-    """Peak signal-to-noise ratio in dB, capped at 100."""
-    mse = float(np.square(first.astype(np.float64) - second).mean()) / 255**2
-    return PSNR_CAP if mse == 0 else min(PSNR_CAP, -10 * math.log10(mse))
-
-
-def _size(image: Image) -> str:
-    return f"{image.shape[1]}x{image.shape[0]}"

@@ -6,7 +6,14 @@ one pixel would punish every moving edge. With M the pixels whose motion is vali
     r = sum_t sum_M |a_t| / sum_t sum_M (|F_t(x)| + |F_{t+1}(x + F_t(x))|),     S = 1 - r,
 
 in [0, 1] by the triangle inequality. Constant velocity gives 1, a reversal every frame gives 0. Nothing that stands
-still has a smoothness, so a static clip is undefined, never 1.
+still has a smoothness, so a static clip is undefined, never 1; neither has flow that is only what an estimator makes of
+noise or flicker, which following it does not explain.
+
+Fooled by: slow motion (halve every speed and the acceleration falls fourfold: read it beside ``dynamic_rate``); an
+estimator that smooths over time or space; strong noise, whose jitter counts as acceleration as long as the motion below
+still explains the frames; a higher frame rate. It does not see appearance: a melting object that melts steadily
+is smooth. Flicker of the whole frame's brightness is taken out before flow is estimated, flicker of its contrast or of
+a part of it is not.
 """
 
 from __future__ import annotations
@@ -16,13 +23,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.api import CUT_PARAMS, FLOW_PARAMS, Clip, Score, landed, metric, warp, window_ratios
+from harness.api import (
+    CUT_PARAMS,
+    FLOW_PARAMS,
+    MOTION_PARAMS,
+    Clip,
+    Motion,
+    Score,
+    landed,
+    metric,
+    warp,
+    window_ratios,
+)
 
 COVERAGE_FLOOR = 0.30
-# A clip moves when the mean speed reaches the first share of the short side a frame, or the fastest twentieth of its
-# pixels the second. The first alone calls one object on a still background static: it covers few pixels.
-# The second lies above what estimated flow makes of strong noise on a still at short side 256.
-MEAN_GATE, FAST_GATE, FAST_SHARE = 0.002, 0.0075, 0.05
 Float = NDArray[np.float64]
 
 
@@ -30,15 +44,13 @@ Float = NDArray[np.float64]
 class Steps:
     """Per measured frame t, [P]; sums over valid pixels in pixels of the working images.
 
-    ``turn`` is the sum of |a|, ``path`` of |F_t| + |F_{t+1}|; ``speed`` and ``turn_mean`` are means over the pixels;
-    ``fast`` is the mean speed of their fastest twentieth.
+    ``turn`` is the sum of |a|, ``path`` of |F_t| + |F_{t+1}|; ``speed`` and ``turn_mean`` are means over the pixels.
     """
 
     turn: Float
     path: Float
     speed: Float
     turn_mean: Float
-    fast: Float
     starts: NDArray[np.int64]
     coverage: float
 
@@ -55,14 +67,15 @@ class Steps:
         "flow": FLOW_PARAMS,
         "cuts": CUT_PARAMS,
         "coverage_floor": COVERAGE_FLOOR,
-        "gate": {"mean": MEAN_GATE, "fast": FAST_GATE, "fast_share": FAST_SHARE},
+        "gate": MOTION_PARAMS,
     },
 )
 def flow_smoothness(clip: Clip) -> Score:
     """1 - r, in [0, 1]; undefined for a static clip. Compare at equal frame rates only: r shrinks as 1 / fps.
 
     Detail: ``accel_px`` (pixels / frame^2 of the working image), ``accel_ps2`` (short sides / s^2), ``speed_px``
-    (pixels / frame), ``r_per_s`` (r * fps, nearly free of the frame rate), ``steps`` (pairs of pairs measured).
+    (pixels / frame), ``r_per_s`` (r * fps, nearly free of the frame rate), ``steps`` (pairs of pairs measured),
+    ``explained`` (share of the change between frames that following the flow explains, see `harness.flow_motion`).
     """
     if len(clip) < 3:
         return Score.excluded("fewer than 3 frames")
@@ -75,19 +88,21 @@ def flow_smoothness(clip: Clip) -> Score:
         "accel_ps2": accel * clip.fps**2 / clip.short_side,
         "speed_px": float(steps.speed.mean()),
         "steps": len(steps.starts),
+        "explained": clip.motion.explained,
     }
-    if not moves(steps, clip.short_side):
-        return Score.undefined("static: too little motion to judge", coverage=steps.coverage, detail=detail)
+    if not clip.motion.moves:
+        return Score.undefined(why_static(clip.motion), coverage=steps.coverage, detail=detail)
     roughness = float(steps.turn.sum() / steps.path.sum())
     detail["r_per_s"] = roughness * clip.fps
     profile = window_ratios(steps.path - steps.turn, steps.path, steps.starts, len(clip))
     return Score(1 - roughness, "ok", "", steps.coverage, detail, profile)
 
 
-def moves(steps: Steps, short_side: int) -> bool:
-    """Whether there is motion to judge."""
-    mean, fast = float(steps.speed.mean()), float(steps.fast.mean())
-    return mean >= MEAN_GATE * short_side or fast >= FAST_GATE * short_side
+def why_static(motion: Motion) -> str:
+    """The reason why a clip that does not pass the gate has no smoothness."""
+    if motion.evident:
+        return "static: too little motion to judge"
+    return "static: what changes is noise or flicker, following the flow does not explain it"
 
 
 def measure(clip: Clip) -> Steps:
@@ -103,17 +118,15 @@ def measure(clip: Clip) -> Steps:
         if coverage[-1] >= COVERAGE_FLOOR:
             rows.append(_step(first[mask], warp(fields.forward[t + 1], first)[mask]))
             starts.append(t)
-    table = np.array(rows, np.float64).reshape(-1, 5)
+    table = np.array(rows, np.float64).reshape(-1, 4)
     mean_coverage = float(np.mean(coverage)) if coverage else 0.0
-    turn, path, speed, turn_mean, fast = table.T
-    return Steps(turn, path, speed, turn_mean, fast, np.array(starts, np.int64), mean_coverage)
+    turn, path, speed, turn_mean = table.T
+    return Steps(turn, path, speed, turn_mean, np.array(starts, np.int64), mean_coverage)
 
 
-def _step(first: NDArray[np.float32], second: NDArray[np.float32]) -> tuple[float, float, float, float, float]:
+def _step(first: NDArray[np.float32], second: NDArray[np.float32]) -> tuple[float, float, float, float]:
     turn, before, after = _length(second - first), _length(first), _length(second)
-    count = max(1, int(FAST_SHARE * len(before)))
-    fast = np.partition(before, len(before) - count)[-count:].mean()
-    return float(turn.sum()), float((before + after).sum()), float(before.mean()), float(turn.mean()), float(fast)
+    return float(turn.sum()), float((before + after).sum()), float(before.mean()), float(turn.mean())
 
 
 def _length(vectors: NDArray[np.float32]) -> Float:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ._world_net import WorldNet
 
 WEIGHTS = shipped_weight(
-    "harness.metrics", "world.safetensors", how="python recipes/mini/extractor.py --out metrics/weights"
+    "harness.metrics", "weights/world.safetensors", how="recipes/mini/README.md has the command that makes it"
 )
 BATCH = 16  # windows
 

@@ -73,7 +73,7 @@ class Loop:
 
 @variant("control-flicker", revision=1, family=FAMILY, role=ROLE, summary="the first frame with alternating brightness")
 class Flicker:
-    amplitude: float = 0.25  # of the full range, added to even frames and taken from odd ones
+    amplitude: float = 0.08  # of the full range, added to even frames and taken from odd ones
 
     def needs(self) -> Needs:
         return Needs()

@@ -116,7 +116,12 @@ class _Generator:
 
 
 @variant(
-    "mini-exvideo", revision=1, family=FAMILY, role="method", summary="ExVideo: identity 3D conv, learned positions"
+    "mini-exvideo",
+    revision=1,
+    family=FAMILY,
+    role="method",
+    summary="ExVideo: identity 3D conv, learned positions",
+    factors={"conv": True, "positions": "learned"},
 )
 class ExVideo(MiniVariant):
     checkpoint: str = "mini-exvideo"
@@ -124,33 +129,63 @@ class ExVideo(MiniVariant):
     positions: str = "learn_reflect"
 
 
-@variant("mini-no-conv", revision=1, family=FAMILY, summary="Ablation A: without the identity 3D conv")
+@variant(
+    "mini-no-conv",
+    revision=1,
+    family=FAMILY,
+    summary="Ablation A: without the identity 3D conv",
+    factors={"conv": False, "positions": "learned"},
+)
 class NoConv(MiniVariant):
     checkpoint: str = "mini-no-conv"
     positions: str = "learn_reflect"
 
 
-@variant("mini-pos-learned", revision=1, family=FAMILY, summary="Ablation B: learned positions from a random start")
+@variant(
+    "mini-pos-learned",
+    revision=1,
+    family=FAMILY,
+    summary="Ablation B: learned positions from a random start",
+    factors={"conv": True, "positions": "learned from random"},
+)
 class PosLearned(MiniVariant):
     checkpoint: str = "mini-pos-learned"
     conv: bool = True
     positions: str = "learn_rand"
 
 
-@variant("mini-pos-static", revision=1, family=FAMILY, summary="Ablation B: static sinusoid of the frame number")
+@variant(
+    "mini-pos-static",
+    revision=1,
+    family=FAMILY,
+    summary="Ablation B: static sinusoid of the frame number",
+    factors={"conv": True, "positions": "static"},
+)
 class PosStatic(MiniVariant):
     checkpoint: str = "mini-pos-static"
     conv: bool = True
 
 
-@variant("mini-pos-static-reflect", revision=1, family=FAMILY, summary="static sinusoid of the reflected frame id")
+@variant(
+    "mini-pos-static-reflect",
+    revision=1,
+    family=FAMILY,
+    summary="static sinusoid of the reflected frame id",
+    factors={"conv": True, "positions": "static reflected"},
+)
 class PosStaticReflect(MiniVariant):
     checkpoint: str = "mini-pos-static-reflect"
     conv: bool = True
     positions: str = "reflect"
 
 
-@variant("mini-temporal-only", revision=1, family=FAMILY, summary="neither part: only SVD's temporal weights are tuned")
+@variant(
+    "mini-temporal-only",
+    revision=1,
+    family=FAMILY,
+    summary="neither part: only SVD's temporal weights are tuned",
+    factors={"conv": False, "positions": "static"},
+)
 class TemporalOnly(MiniVariant):
     checkpoint: str = "mini-temporal-only"
 

@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 
 from harness.clip import Clip
-from harness.errors import ItemError
+from harness.errors import CannotStart, ItemError
 from harness.model import Features, Frames, Image, Score
 from harness.registry import MetricSpec, load_plugins
 from harness.suites.mini import world
+from harness.weights import missing
+from tests.metrics.moving import flicker
 
 METRICS = sorted(load_plugins().metrics.values(), key=lambda m: m.name)
-VIDEO = [m for m in METRICS if m.scope == "video"]
+ABSENT = [m for m in METRICS if m.scope == "video" and missing(m.weights)]
+VIDEO = [m for m in METRICS if m.scope == "video" and m not in ABSENT]
 SET = [m for m in METRICS if m.scope == "set"]
 
 
@@ -85,6 +88,52 @@ def test_metrics_on_one_clip_do_not_influence_each_other(spec: MetricSpec) -> No
     for other in VIDEO:
         other.function(shared)
     assert spec.function(shared) == spec.function(Clip(frames, 8, image))
+
+
+@pytest.mark.parametrize("spec", ABSENT, ids=lambda m: m.label)
+def test_without_its_weights_a_metric_starts_nothing_and_says_how_to_get_them(spec: MetricSpec) -> None:
+    with pytest.raises(CannotStart) as caught:
+        spec.function(Clip(CLIPS["moving"][0], 8, CLIPS["moving"][1]))
+    assert caught.value.code == "E-WEIGHTS"
+    assert all(weight.how for weight in spec.weights)
+
+
+FLICKER_SEES = {"warp_error"}
+
+
+@video_metrics
+def test_a_frozen_clip_is_perfect_undefined_or_marked(spec: MetricSpec) -> None:
+    frames, image = CLIPS["still"]
+    score = spec.function(Clip(frames, 8, image))
+    if score.status == "ok" and "flow" in spec.needs and spec.better != "none":
+        assert score.value == 0  # an error or a count of faults; a merit would let the still win
+        assert spec.better == "lower"
+
+
+@video_metrics
+def test_flicker_is_never_an_improvement(spec: MetricSpec) -> None:
+    if spec.better == "none":
+        return
+    frames = (CLIPS["moving"][0] * 0.7 + 38).astype(np.uint8)
+    image = frames[0]
+    plain, worse = (spec.function(Clip(f, 8, image)) for f in (frames, flicker(frames, 20)))
+    assert plain.value is not None
+    assert worse.value is not None
+    loss = (worse.value - plain.value) * (1 if spec.better == "lower" else -1)
+    assert loss > -0.02 * max(1.0, abs(plain.value))
+    if spec.name in FLICKER_SEES:
+        assert worse.value > 3 * plain.value
+
+
+@video_metrics
+def test_a_mirrored_clip_scores_about_the_same(spec: MetricSpec) -> None:
+    frames, image = CLIPS["moving"]
+    assert image is not None
+    plain = spec.function(Clip(frames, 8, image))
+    mirrored = spec.function(Clip(np.ascontiguousarray(frames[:, :, ::-1]), 8, np.ascontiguousarray(image[:, ::-1])))
+    assert mirrored.status == plain.status
+    if plain.value is not None:
+        assert mirrored.value == pytest.approx(plain.value, rel=0.25, abs=0.02)
 
 
 def rows(count: int, seed: int, shift: float = 0) -> Features:

@@ -8,7 +8,7 @@ import pytest
 from harness.clip import Clip
 from harness.metrics.dynamic_rate import THRESHOLD, dynamic_rate
 from harness.model import Frames, Score
-from tests.metrics.moving import Field, known_flow, pan_frames, still
+from tests.metrics.moving import Field, flicker, known_flow, noise, pan_frames, still
 
 
 def moving(velocity: float, num_frames: int = 16, size: int = 64, fps: float = 8) -> Score:
@@ -73,3 +73,25 @@ def test_fewer_than_three_pairs_say_nothing(num_frames: int, fps: float) -> None
 def test_the_backend_finds_a_pan() -> None:
     score = dynamic_rate(Clip(pan_frames(3, 9), 8))
     assert score.detail["motion_p95"] == pytest.approx(100 * 3 / 64, rel=0.1)
+
+
+def test_noise_and_flicker_are_no_motion() -> None:
+    for frames in (noise(still(8), 0.1), flicker(still(8), 25)):
+        score = dynamic_rate(Clip(frames, 8))
+        assert score.value == 0
+        assert score.detail["explained"] < 0.25
+
+
+def test_camera_and_object_are_told_apart() -> None:
+    def field(_t: int, gap: int) -> Field:
+        moved = np.zeros((64, 64, 2))
+        moved[..., 0] = 2.0 * gap
+        moved[20:36, 20:36, 1] = 3.0 * gap
+        return moved
+
+    detail = dynamic_rate(Clip(np.zeros((9, 64, 64, 3), np.uint8), 8, flow=known_flow(9, (64, 64), field))).detail
+    assert detail["camera_speed"] == pytest.approx(100 * 2 / 64, rel=0.01)
+    # The object covers 256 of the 62 x 64 pixels that stay inside.
+    assert detail["residual_speed"] == pytest.approx(100 * 3 / 64 * 256 / (62 * 64), rel=0.02)
+    pan = moving(3.0).detail
+    assert pan["residual_speed"] == pytest.approx(0, abs=1e-3)

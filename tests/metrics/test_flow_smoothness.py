@@ -10,6 +10,7 @@ import pytest
 from harness.clip import Clip
 from harness.metrics.flow_smoothness import flow_smoothness
 from harness.model import Frames, Score
+from harness.suites.mini import world
 from tests.metrics.moving import Field, flicker, known_flow, noise, pan_frames, still, texture
 
 T, SIZE = 12, 64
@@ -145,3 +146,27 @@ class TestWithEstimatedFlow:
         frames = pan_frames(2, T)
         scores = [value(flow_smoothness(Clip(noise(frames, s), 8))) for s in (0.0, 0.03, 0.08)]
         assert scores == sorted(scores, reverse=True)
+
+    @pytest.mark.parametrize("seed", [5, 7, 9])
+    @pytest.mark.parametrize("amplitude", [3, 25])
+    def test_luminance_flicker_of_a_moving_clip_changes_it_by_less_than_two_hundredths(
+        self, seed: int, amplitude: int
+    ) -> None:
+        frames = (world.make_clip(seed, 8).frames * 0.7 + 38).round().astype(np.uint8)
+        plain, flickering = (value(flow_smoothness(Clip(f, 10))) for f in (frames, flicker(frames, amplitude)))
+        assert abs(plain - flickering) < 0.02
+
+    @pytest.mark.parametrize("amplitude", [3, 8, 25])
+    def test_a_still_with_flicker_is_static(self, amplitude: int) -> None:
+        frames = (np.repeat(world.make_clip(7, 2).frames[:1], T, axis=0) * 0.7 + 38).round().astype(np.uint8)
+        score = flow_smoothness(Clip(flicker(frames, amplitude), 10))
+        assert score.status == "undefined"
+        assert score.reason.startswith("static")
+
+    def test_what_an_estimator_makes_of_noise_is_no_motion(self) -> None:
+        frames = np.repeat(world.make_clip(7, 2).frames[:1], T, axis=0)
+        for sigma in (0.03, 0.05, 0.1):
+            score = flow_smoothness(Clip(noise(frames, sigma), 10))
+            assert score.status == "undefined"
+            assert "does not explain" in score.reason
+        assert score.detail["speed_px"] > 0.2  # it is fast: speed alone would have let it pass

@@ -41,7 +41,7 @@ def test_loop_repeats_its_period() -> None:
 def test_flicker_steps_by_twice_its_amplitude_in_every_pixel() -> None:
     frames = make("control-flicker").astype(int)
     steps = np.diff(frames, axis=0)
-    assert (np.abs(np.abs(steps) - 0.5 * 255) <= 1).all()
+    assert (np.abs(np.abs(steps) - 0.16 * 255) <= 1).all()
     assert (np.sign(steps[0]) == -np.sign(steps[1])).all()
 
 

@@ -7,11 +7,12 @@ import pytest
 
 from harness.clip import Clip
 from harness.errors import ItemError
-from harness.flow import DisFlow, EstimatedFlow, working_images
+from harness.flow import EstimatedFlow, working_images
+from harness.flow_dis import DisFlow, balanced
 from harness.model import Frames
 from harness.occlusion import comparable, inside, landed, warp
 from harness.suites.mini import world
-from tests.metrics.moving import pan_frames, still, texture
+from tests.metrics.moving import flicker, pan_frames, still, texture
 
 
 def constant(x: float, y: float, size: int = 16) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
@@ -93,3 +94,18 @@ def test_error_against_exact_flow_is_what_the_backend_declares() -> None:
         covered.append(fields.valid.mean())
     assert np.mean(errors) < 0.22  # pixels; the preset without the settings for small frames is at 0.25
     assert np.mean(covered) > 0.8
+
+
+def test_a_flicker_of_the_whole_frame_leaves_the_flow_alone() -> None:
+    frames = (world.make_clip(7, 5).frames * 0.7 + 38).astype(np.uint8)
+    assert np.array_equal(Clip(flicker(frames, 20), 10).flow.forward, Clip(frames, 10).flow.forward)
+
+
+def test_balancing_takes_out_the_median_and_keeps_an_object() -> None:
+    first = np.full((16, 16), 100, np.float32)
+    second = first + 10
+    second[4:8, 4:8] = 200
+    a, b = balanced(first, second)
+    assert (a == 105).all()
+    assert b[0, 0] == 105
+    assert b[5, 5] == 195

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from harness.errors import ItemError
-from harness.frechet import Moments, frechet_distance, kernel_distance
+from harness.frechet import Moments, frechet_distance, grouped_kernel_distance, kernel_distance
+from harness.model import Features
 
 Rows = NDArray[np.float64]
 
@@ -108,6 +109,31 @@ def test_the_kernel_distance_of_two_points_each_is_what_hand_arithmetic_gives() 
     x, y = np.array([[1.0], [2.0]]), np.array([[0.0], [1.0]])
     # k(1,2) = 27, k(0,1) = 1; cross: k(1,0) = 1, k(1,1) = 8, k(2,0) = 1, k(2,1) = 27.
     assert kernel_distance(x, y) == pytest.approx(27 + 1 - 2 * (1 + 8 + 1 + 27) / 4)
+
+
+def videos(count: int, seed: int, shift: float = 0.0) -> Features:
+    """``count`` videos with four rows each that resemble one another more than those of other videos."""
+    rng = np.random.default_rng(seed)
+    rows = np.repeat(rng.normal(shift, 1, (count, 6)), 4, axis=0) + 0.1 * rng.normal(size=(4 * count, 6))
+    return Features(rows, np.repeat(np.arange(count), 4).astype(np.str_))
+
+
+def test_rows_of_one_video_are_no_independent_pair() -> None:
+    pairs = [(videos(12, 2 * s), videos(12, 2 * s + 1)) for s in range(150)]
+    grouped = np.array([grouped_kernel_distance(a, b) for a, b in pairs])
+    plain = np.array([kernel_distance(a.rows, b.rows) for a, b in pairs])
+    error = grouped.std() / np.sqrt(len(pairs))
+    assert abs(grouped.mean()) < 3 * error
+    assert plain.mean() > 10 * error
+    assert grouped_kernel_distance(videos(12, 0, 1.0), videos(12, 1)) > 5 * grouped.std()
+
+
+def test_a_row_a_video_is_the_plain_kernel_distance() -> None:
+    x, y = (Features(normal(9, 4, s), np.arange(9).astype(np.str_)) for s in (0, 1))
+    assert grouped_kernel_distance(x, y) == pytest.approx(kernel_distance(x.rows, y.rows), rel=1e-12)
+    alone = Features(normal(9, 4), np.zeros(9).astype(np.str_))
+    with pytest.raises(ItemError, match="at least 2 items"):
+        grouped_kernel_distance(alone, y)
 
 
 @pytest.mark.parametrize("distance", [frechet_distance, kernel_distance])

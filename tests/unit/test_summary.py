@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from harness.plan import RUNS, Have, Plan, Skip, make_plan
 from harness.summary import Recorded, ScoreValue, SetValue, as_record, summarise
+from harness.terminal import cell_text, footnotes
 from tests.unit.run_helpers import column, plan, suite, variant
 
 
@@ -56,10 +58,19 @@ def test_controls_come_last_and_skipped_rows_are_named() -> None:
 def test_a_set_score_keeps_its_own_n_and_interval() -> None:
     wanted = plan(names=["a", "b"], columns=[column("fd", "set")])
     seconds = {str(u.gen_key): 1.0 for u in wanted.rows[0].units} | {str(wanted.rows[1].units[0].gen_key): 1.0}
-    sets = {(wanted.rows[0].set_key, "key-fd"): SetValue(12.0, 3, 1.0, 9.0, 15.0)}
+    sets = {(wanted.rows[0].set_key, "key-fd"): SetValue(12.0, 3, 1.0, 9.0, 15.0, floor=4.0, floor_n=3)}
     first, second = (row.cells[0] for row in summarise(wanted, Recorded({}, sets, seconds)).rows)
     assert (first.mean, first.half_width, first.n_ok) == (12.0, 3.0, 3)
+    assert (first.floor, first.floor_n) == (4.0, 3)
     assert (second.mean, second.why) == (None, "1 of 3 videos")
+
+
+def test_a_set_metric_that_refused_shows_its_reason() -> None:
+    wanted = plan(names=["a"], columns=[column("fd", "set")])
+    seconds = {str(u.gen_key): 1.0 for u in wanted.rows[0].units}
+    sets = {(wanted.rows[0].set_key, "key-fd"): SetValue(None, 3, None, None, None, reason="all rows are equal")}
+    cell = summarise(wanted, Recorded({}, sets, seconds)).rows[0].cells[0]
+    assert (cell.mean, cell.n_ok, cell.n_total, cell.why) == (None, 0, 3, "all rows are equal")
 
 
 def test_a_metric_that_cannot_be_computed_is_left_out_and_named() -> None:
@@ -73,6 +84,22 @@ def test_no_ranks_below_thirty_items() -> None:
     for items, ranked in ((29, False), (30, True)):
         wanted = plan(names=["a"], items=items)
         assert summarise(wanted, scores(wanted, {})).ranked is ranked
+
+
+def test_rows_that_compete_are_ranked_and_share_what_cannot_be_separated() -> None:
+    rows = [(variant("still", "control"), RUNS), *((variant(name), RUNS) for name in ("a", "b", "worse"))]
+    wanted = make_plan(suite(30), None, rows, [column("sharp"), column("fd", "set")], "", Have())
+    noise = np.random.default_rng(0).normal(0, 0.1, (3, 30))
+    values = {n: list(x) for n, x in zip(("a", "b", "worse"), noise + np.array([[1], [1], [2]]), strict=True)}
+    table = summarise(wanted, scores(wanted, {**values, "still": [0.0] * 30}))
+    ranks = {row.name: row.cells[0].rank for row in table.rows}
+    assert {name: r.text for name, r in ranks.items() if r} == {"a": "1–2", "b": "1–2", "worse": "3"}
+    assert all(row.cells[1].rank is None for row in table.rows)
+    assert as_record(table)["rows"][2]["metrics"]["sharp@1"]["rank"]["place"] == 3
+    assert cell_text(table.rows[2].cells[0], 2).endswith(" #3")
+    assert any(line.startswith("# rank") for line in footnotes(table))
+    fewer = make_plan(suite(29), None, rows, [column("sharp")], "", Have())
+    assert all(row.cells[0].rank is None for row in summarise(fewer, scores(fewer, values)).rows)
 
 
 def test_the_record_has_every_cell() -> None:

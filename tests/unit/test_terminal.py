@@ -10,7 +10,7 @@ import pytest
 from harness.coordinator import Failed, Outcome
 from harness.plan import Skip
 from harness.status import Status
-from harness.summary import Cell, Recorded, ScoreValue, summarise
+from harness.summary import Cell, Recorded, ScoreValue, SetValue, summarise
 from harness.terminal import (
     JsonConsole,
     TextConsole,
@@ -120,3 +120,12 @@ def test_only_terminal_imports_rich() -> None:
     package = Path(__file__).parents[2] / "harness"
     users = {p.name for p in package.rglob("*.py") if "import rich" in p.read_text() or "from rich" in p.read_text()}
     assert users == {"terminal.py"}
+
+
+def test_the_noise_floor_stands_under_the_table_once() -> None:
+    wanted = plan(names=["a", "b"], columns=[column("fd", "set"), column("kvd", "set")])
+    floor = SetValue(12.0, 3, 1.0, 9.0, 15.0, floor=4.25, floor_n=3)
+    sets = {(row.set_key, "key-fd"): floor for row in wanted.rows}
+    sets |= {(row.set_key, "key-kvd"): SetValue(1.0, 3, 0.1, 0.8, 1.2) for row in wanted.rows}
+    lines = footnotes(summarise(wanted, Recorded({}, sets, {})))
+    assert [line for line in lines if "floor" in line] == ["  fd@1: noise floor 4.250 (real against real clips, n = 3)"]

@@ -246,6 +246,8 @@ def test_a_master_that_is_gone_or_damaged_is_an_e_video(worker: Worker) -> None:
 
 def test_a_set_is_compared_with_as_many_reference_clips(worker: Worker) -> None:
     members = []
+    loaded = worker.bench.suite
+    worker.bench.suite = replace(loaded, suite=replace(loaded.suite, reference_size=4))
     for item in range(3):
         made = worker.handle(generate_task(worker, "noise", item))
         features = worker.handle(score_task(made, extractors=("colours",))).result["features"]["colours"]
@@ -260,6 +262,8 @@ def test_a_set_is_compared_with_as_many_reference_clips(worker: Worker) -> None:
     assert record["value"] == pytest.approx(abs(float(pixels) - np.mean([0, 10, 20])), abs=1e-4)
     assert (record["n"], record["metric"]) == (3, "distance@1")
     assert record["ci_low"] < record["value"] < record["ci_high"]
+    # Four reference clips, so two against two: means 0, 10 and 20, 30.
+    assert record["detail"] == {"floor": pytest.approx(20.0), "floor_n": 2, "weights": {}}
 
 
 def test_reference_features_are_kept_and_only_added_to(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:

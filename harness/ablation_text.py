@@ -1,0 +1,160 @@
+"""What each part buys, as tables of text, Markdown, LaTeX, or a record for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from harness.ablation import Ablation, Answer, Finding
+from harness.model import Direction
+from harness.submission import PublishedMetric
+from harness.table_text import decimals, latex, markdown, number, p_text, signed
+
+Table = tuple[str, list[str], list[list[str]]]  # heading, column names, rows
+ARROWS: dict[Direction, str] = {"higher": " ↑", "lower": " ↓", "none": ""}
+
+
+def title(found: Ablation) -> str:
+    """What is analysed, and how."""
+    correction = "Holm-adjusted over the effects on one metric" if found.adjusted else "p not adjusted"
+    return (
+        f"{found.suite} · {found.family} · what each part buys · paired by item · "
+        f"{100 * (1 - found.alpha):g} % intervals · {correction}"
+    )
+
+
+def tables(found: Ablation) -> Iterator[Table]:
+    """The overview, then every metric with intervals and p, then the effects over time."""
+    yield _overview(found)
+    for metric in found.metrics():
+        yield _detail(found, metric)
+    for metric in found.metrics():
+        if any(finding.windows for finding in found.of(metric)):
+            yield _over_time(found, metric)
+
+
+def notes(found: Ablation) -> Iterator[str]:
+    """What has to be known to read the tables."""
+    yield f"* adjusted p ≤ {found.alpha:g} · ± half-width of the interval · ↓ lower is better, ↑ higher is better"
+    yield "Rows: " + "; ".join(f"{label} ({_levels(levels)})" for label, levels in found.rows.items())
+    yield "An interaction is how much the first part's effect changes when the second is there."
+    if any(metric.scope == "set" for metric in found.metrics()):
+        yield "Set metrics: intervals and p from a jackknife that deletes an item from all rows at once."
+    if found.absent:
+        absent = ", ".join(found.absent)
+        yield f"! without results on {found.suite}, so that effects that need them are left out: {absent}"
+
+
+def as_markdown(found: Ablation) -> str:
+    """For a pull request or a page."""
+    parts = [f"## {title(found)}"]
+    parts += [f"### {heading}\n\n{markdown(headers, rows)}" for heading, headers, rows in tables(found)]
+    return "\n\n".join([*parts, "\n".join(f"- {note}" for note in notes(found))])
+
+
+def as_latex(found: Ablation) -> str:
+    """For a paper: one ``table`` for each table."""
+    made = [latex(headers, rows, f"{heading} ({title(found)})") for heading, headers, rows in tables(found)]
+    return "\n\n".join(made)
+
+
+def as_record(found: Ablation) -> dict[str, Any]:
+    """For ``--json``: every number, unrounded."""
+    findings = [
+        {
+            "metric": finding.metric.label,
+            "better": finding.metric.better,
+            "kind": finding.effect.kind,
+            "effect": finding.effect.name,
+            "weights": dict(finding.effect.weights),
+            **asdict(finding.answer),
+            "verdict": finding.verdict,
+            "windows": [None if window is None else asdict(window) for window in finding.windows],
+        }
+        for finding in found.findings
+    ]
+    head = {name: getattr(found, name) for name in ("suite", "family", "alpha", "adjusted", "absent")}
+    return {**head, "rows": {label: dict(levels) for label, levels in found.rows.items()}, "findings": findings}
+
+
+def _overview(found: Ablation) -> Table:
+    metrics = found.metrics()
+    cells = {(f.effect.kind, f.effect.name, f.metric.label): f for f in found.findings}
+    places = {metric.label: _places([f.answer for f in found.of(metric)]) for metric in metrics}
+    rows = []
+    for effect in found.effects:
+        line = [_kind(effect.kind) + effect.name]
+        for metric in metrics:
+            finding = cells.get((effect.kind, effect.name, metric.label))
+            line.append("–" if finding is None else _short(finding.answer, places[metric.label], found.alpha))
+        rows.append(line)
+    return "What each part buys", ["effect", *(_label(metric) for metric in metrics)], rows
+
+
+def _detail(found: Ablation, metric: PublishedMetric) -> Table:
+    findings = found.of(metric)
+    places = _places([finding.answer for finding in findings])
+    rows = [_detail_row(finding, places) for finding in findings]
+    return _label(metric), ["effect", "difference", "interval", "n", "p", "verdict"], rows
+
+
+def _detail_row(finding: Finding, places: int) -> list[str]:
+    answer = finding.answer
+    places = _fine(answer, places)
+    verdict = finding.verdict
+    if verdict == "no effect seen" and answer.detectable:
+        verdict += f" (one test could see ≥ {number(answer.detectable, places)})"
+    interval = "–"
+    if answer.low is not None and answer.high is not None:
+        interval = f"[{signed(answer.low, places)}, {signed(answer.high, places)}]"
+    name = _kind(finding.effect.kind) + finding.effect.name
+    value = signed(answer.value, places)
+    return [name, value, interval, str(answer.n), p_text(answer.p_adjusted), verdict]
+
+
+def _over_time(found: Ablation, metric: PublishedMetric) -> Table:
+    findings = [finding for finding in found.of(metric) if finding.windows]
+    places = _places([window for finding in findings for window in finding.windows])
+    rows = [
+        [_kind(f.effect.kind) + f.effect.name, *(_window(window, places, found.alpha) for window in f.windows)]
+        for f in findings
+    ]
+    count = max(len(finding.windows) for finding in findings)
+    return f"{_label(metric)} over time, by eighth of the clip", ["effect", *map(str, range(1, count + 1))], rows
+
+
+def _window(window: Answer | None, places: int, alpha: float) -> str:
+    return "–" if window is None else signed(window.value, _fine(window, places)) + _star(window, alpha)
+
+
+def _short(answer: Answer, places: int, alpha: float) -> str:
+    places, half = _fine(answer, places), ""
+    if answer.low is not None and answer.high is not None:
+        half = f" ± {number((answer.high - answer.low) / 2, places)}"
+    return signed(answer.value, places) + half + _star(answer, alpha)
+
+
+def _star(answer: Answer, alpha: float) -> str:
+    return " *" if answer.p_adjusted is not None and answer.p_adjusted <= alpha else ""
+
+
+def _places(answers: Sequence[Answer | None]) -> int:
+    return decimals((a.value for a in answers if a is not None), 3)
+
+
+def _fine(answer: Answer, places: int) -> int:
+    """More decimals for an effect that would vanish among those of its table: one that is found is never shown as 0."""
+    return max(places, decimals([answer.value], 1)) if answer.value and answer.p_adjusted is not None else places
+
+
+def _label(metric: PublishedMetric) -> str:
+    return f"{metric.label}{ARROWS[metric.better]}{' (set)' if metric.scope == 'set' else ''}"
+
+
+def _kind(kind: str) -> str:
+    return {"main": "main effect, ", "interaction": "interaction, ", "contrast": ""}[kind]
+
+
+def _levels(levels: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {level}" for name, level in levels.items())

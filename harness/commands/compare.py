@@ -1,0 +1,157 @@
+"""harness compare"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.commands.options import JSON, PLUGIN, RESULTS, SUITE
+
+if TYPE_CHECKING:
+    from harness.ablation import Ablation
+    from harness.compare import Comparison
+
+
+@click.command("compare")
+@click.argument("first", metavar="[A]", required=False)
+@click.argument("second", metavar="[B]", required=False)
+@SUITE
+@RESULTS
+@click.option("--ablation", is_flag=True, help="Instead of A and B: what each part buys, from the variants' factors.")
+@click.option(
+    "--alpha",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.05,
+    show_default=True,
+    help="Level of the tests; intervals are at 1 - alpha.",
+)
+@click.option("--no-adjust", is_flag=True, help="Leave p values as they are, without Holm's correction.")
+@click.option(
+    "--power",
+    type=click.FloatRange(0, min_open=True),
+    metavar="PERCENT",
+    help="Also say how many items and seeds find a difference of this share of A's mean.",
+)
+@click.option("--markdown", is_flag=True, help="Markdown on stdout.")
+@click.option("--latex", is_flag=True, help="LaTeX on stdout.")
+@JSON
+@PLUGIN
+def command(
+    first: str | None,
+    second: str | None,
+    suite: str,
+    results: Path,
+    ablation: bool,
+    alpha: float,
+    no_adjust: bool,
+    power: float | None,
+    markdown: bool,
+    latex: bool,
+    as_json: bool,
+    plugins: tuple[Path, ...],
+) -> None:
+    """Compare two variants item by item, or see what each part buys.
+
+    A and B are variants with results, or published files. The difference is B minus A.
+    """
+    form = _form(markdown, latex, as_json)
+    if ablation:
+        if first or power is not None:
+            raise _usage("--ablation takes neither A and B nor --power", "harness compare --ablation")
+        _show_ablation(_ablation(suite, results, plugins, alpha, not no_adjust), form)
+        return
+    if first is None or second is None:
+        raise _usage("a comparison needs two variants", "harness compare A B, or harness compare --ablation")
+    _show(_comparison(first, second, suite, results, plugins, alpha, not no_adjust, power), form)
+
+
+def _comparison(
+    first: str,
+    second: str,
+    suite: str,
+    results: Path,
+    plugins: tuple[Path, ...],
+    alpha: float,
+    adjust: bool,
+    power: float | None,
+) -> Comparison:
+    from harness.compare import check_comparable, compare
+    from harness.compare_load import Library, set_differences
+
+    with Library(suite, results, plugins) as library:
+        a, b = library.find(first), library.find(second)
+        check_comparable(a.submission, b.submission)
+        sets = set_differences(library, a, b, alpha)
+    return compare(a.submission, b.submission, alpha=alpha, adjust=adjust, sets=sets, power_percent=power)
+
+
+def _ablation(suite: str, results: Path, plugins: tuple[Path, ...], alpha: float, adjust: bool) -> list[Ablation]:
+    from harness.ablation import analyse
+    from harness.compare_load import Library, set_contrasts
+
+    with Library(suite, results, plugins) as library:
+        sources, absent = library.with_factors()
+        return analyse(
+            [source.submission for source in sources],
+            alpha=alpha,
+            adjust=adjust,
+            sets=lambda weights: set_contrasts(library, sources, weights, alpha),
+            absent=absent,
+        )
+
+
+def _show(found: Comparison, form: str) -> None:
+    from harness import compare_text as text
+    from harness.terminal import emit, print_table
+
+    if form == "json":
+        emit(text.as_record(found))
+        return
+    if form in ("markdown", "latex"):
+        click.echo(text.as_markdown(found) if form == "markdown" else text.as_latex(found))
+        return
+    click.echo(f"{text.title(found)}\n{text.names(found)}\n")
+    print_table(text.HEADERS, text.rows(found))
+    if gaps := text.gap_rows(found):
+        click.echo("\nLargest item-level gaps, and their pages on the site")
+        print_table(["metric", "item", "", "", "page"], gaps)
+    if found.power_percent is not None:
+        click.echo(f"\n{text.power_title(found)}")
+        print_table(*text.power_rows(found))
+    for note in text.notes(found):
+        click.echo(note)
+
+
+def _show_ablation(found: list[Ablation], form: str) -> None:
+    from harness import ablation_text as text
+    from harness.terminal import emit, print_table
+
+    for part in found:
+        if form == "json":
+            emit(text.as_record(part))
+        elif form == "markdown":
+            click.echo(text.as_markdown(part))
+        elif form == "latex":
+            click.echo(text.as_latex(part))
+        else:
+            click.echo(text.title(part))
+            for heading, headers, rows in text.tables(part):
+                click.echo(f"\n{heading}")
+                print_table(headers, rows)
+            for note in text.notes(part):
+                click.echo(note)
+
+
+def _form(markdown: bool, latex: bool, as_json: bool) -> str:
+    chosen = [name for name, on in (("markdown", markdown), ("latex", latex), ("json", as_json)) if on]
+    if len(chosen) > 1:
+        raise _usage(f"--{chosen[0]} and --{chosen[1]} exclude each other", f"harness compare … --{chosen[0]}")
+    return chosen[0] if chosen else "text"
+
+
+def _usage(what: str, fix: str) -> Exception:
+    from harness.errors import UsageError
+
+    return UsageError("E-OPTION", f"{what[0].upper()}{what[1:]}.", fix=fix)

@@ -1,0 +1,369 @@
+"""Two variants on the same suite: what may be compared, and what the comparison says. Pure; `harness.compare_load`
+finds the data, `harness.compare_text` shows the result.
+
+Everything is B minus A over the items and seeds for which both have a value. Video metrics: seeds are averaged within
+an item, p comes from sign flips of the items' differences, the interval is a t interval. Set metrics: the paired swap
+where feature rows are at hand, otherwise intervals from the two jackknives and no test. Holm's correction runs over
+all tests of the comparison.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NoReturn
+
+import numpy as np
+
+from harness.errors import Refused
+from harness.model import Score
+from harness.power import Need, Variance, needs, variance_of
+from harness.stats_intervals import POWER, detectable, t_interval, t_quantile
+from harness.stats_sets import MAX_GROUPS, SetDifference
+from harness.stats_tests import holm, sign_flip
+from harness.submission import PublishedMetric, PublishedSetScore, Submission
+
+MAX_GAPS = 5
+SAME, NOT_SEEN, TOO_FEW = "the same on every item", "no difference seen", "too few items to tell"
+NO_FEATURES = "not tested: usable feature rows are not at hand"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One side's value on what both sides have, with its interval where there is one."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Gap:
+    """One item and what the sides got on it."""
+
+    item: str
+    a: float
+    b: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """B minus A, at the level of the comparison. ``p_adjusted`` is Holm's.
+
+    ``detectable`` is the smallest true difference that would have been found with probability 0.8, as the strictest
+    test of its family.
+    """
+
+    difference: float
+    low: float | None
+    high: float | None
+    p: float | None
+    p_adjusted: float | None
+    detectable: float | None
+
+
+@dataclass(frozen=True)
+class Column:
+    """One metric of a comparison over ``n`` items.
+
+    ``lost`` has, for A and for B, the items that only the other side has a value for, by reason. ``needed`` answers
+    how many items and seeds find a given difference; empty where it was not asked or cannot be told.
+    """
+
+    metric: PublishedMetric
+    n: int
+    a: Estimate
+    b: Estimate
+    test: Difference
+    verdict: str
+    lost: tuple[Mapping[str, tuple[str, ...]], Mapping[str, tuple[str, ...]]]
+    gaps: tuple[Gap, ...] = ()
+    variance: Variance | None = None
+    needed: tuple[Need, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A against B. ``omitted`` names the metrics that could not be compared, and why."""
+
+    suite: str
+    items: int
+    seeds: int
+    a: str
+    b: str
+    seconds: tuple[float | None, float | None]
+    alpha: float
+    family: int  # tests that Holm's correction runs over; 0 where it was switched off
+    columns: tuple[Column, ...]
+    omitted: Mapping[str, str]
+    power_percent: float | None = None
+
+
+def compare(
+    a: Submission,
+    b: Submission,
+    *,
+    alpha: float = 0.05,
+    adjust: bool = True,
+    sets: Mapping[str, SetDifference] | None = None,
+    power_percent: float | None = None,
+) -> Comparison:
+    """Compare two results.
+
+    Args:
+        a, b: what was measured.
+        alpha: level of the tests; intervals are at 1 - alpha.
+        adjust: whether p values are Holm-adjusted over the metrics.
+        sets: B minus A of set metrics by label, from feature rows.
+        power_percent: also answer how many items find a difference of so many percent of A's mean.
+
+    Raises:
+        Refused: E-COMPARE, suite, protocol or a metric differs, or nothing is common to both.
+    """
+    check_comparable(a, b)
+    columns, omitted = _columns(a, b, sets or {}, alpha)
+    judged, family = _judge(columns, alpha, adjust)
+    judged = [_with_needs(column, power_percent, alpha) for column in judged]
+    seconds = (_mean_seconds(a), _mean_seconds(b))
+    labels = (a.variant.label, b.variant.label)
+    suite = a.suite
+    return Comparison(
+        suite.label,
+        len(suite.items),
+        len(suite.seeds),
+        *labels,
+        seconds,
+        alpha,
+        family,
+        tuple(judged),
+        omitted,
+        power_percent,
+    )
+
+
+def check_comparable(a: Submission, b: Submission) -> None:
+    """Raises Refused E-COMPARE, naming the first difference of suites, protocols or metrics."""
+    if a.suite.label != b.suite.label:
+        _raise(a, b, f"the suites differ: {a.suite.label} and {b.suite.label}")
+    theirs = vars(b.suite.protocol)
+    for name, value in vars(a.suite.protocol).items():
+        if value != theirs[name]:
+            _raise(a, b, f"the protocols differ in {name}: {value} and {theirs[name]}")
+    if a.suite.key != b.suite.key:
+        _raise(a, b, f"{a.suite.label} has digest {a.suite.key} for A and {b.suite.key} for B")
+    measured = (_measured(a), _measured(b))
+    for metric in measured[0].values():
+        other = measured[1].get(metric.name)
+        if other is None:
+            continue
+        if other.version != metric.version:
+            _raise(a, b, f"the versions of a metric differ: {metric.label} and {other.label}")
+        if other.key != metric.key:
+            _raise(
+                a, b, f"{metric.label} has key {metric.key} for A and {other.key} for B: other parameters or weights"
+            )
+    if a.variant.key == b.variant.key:
+        raise _refuse(a, b, "they are the same variant", "a variant does not differ from itself")
+
+
+def paired_cells(
+    submissions: Sequence[Submission], metric: str, window: int | None = None
+) -> dict[str, list[tuple[float, ...]]]:
+    """For every item, in order of the suite, one tuple of values a seed: of seeds that all ``submissions`` have.
+
+    With ``window``, the values of that part of the time profile (see `harness.windows_time`).
+    """
+    tables = [_cells(submission, metric) for submission in submissions]
+    suite = submissions[0].suite
+    found: dict[str, list[tuple[float, ...]]] = {}
+    for item in suite.items:
+        for seed in suite.seeds:
+            values = [_value(table.get((item.slug, seed)), window) for table in tables]
+            complete = tuple(v for v in values if v is not None)
+            if len(complete) == len(tables):
+                found.setdefault(item.slug, []).append(complete)
+    return found
+
+
+def _measured(submission: Submission) -> dict[str, PublishedMetric]:
+    """The metrics that have a number, by name."""
+    scored = {label for row in submission.rows for label in row.scores} | {s.metric for s in submission.set_scores}
+    return {metric.name: metric for metric in submission.metrics if metric.label in scored}
+
+
+def _columns(
+    a: Submission, b: Submission, sets: Mapping[str, SetDifference], alpha: float
+) -> tuple[list[Column], dict[str, str]]:
+    """The metrics that can be compared, not judged yet, and why the others cannot."""
+    numbers = {**_measured(a), **_measured(b)}
+    labels_of_b = {metric.label for metric in b.metrics}
+    common = [m for m in a.metrics if m.label in labels_of_b and m.name in numbers]
+    columns: list[Column] = []
+    omitted: dict[str, str] = {}
+    for metric in common:
+        made = _video(a, b, metric, alpha) if metric.scope == "video" else _set(a, b, metric, sets, alpha)
+        if isinstance(made, Column):
+            columns.append(made)
+        else:
+            omitted[metric.label] = made
+    if not columns:
+        why = "\n".join(f"{label}: {reason}" for label, reason in omitted.items())
+        raise _refuse(a, b, "there is no metric that both have on two items or more", why)
+    return columns, omitted
+
+
+def _video(a: Submission, b: Submission, metric: PublishedMetric, alpha: float) -> Column | str:
+    cells = paired_cells((a, b), metric.label)
+    if len(cells) < 2:
+        return "one item has a value on both sides" if cells else "no item has a value on both sides"
+    means = np.array([np.mean(seeds, axis=0) for seeds in cells.values()])
+    differences = means[:, 1] - means[:, 0]
+    level = 1 - alpha
+    mean, low, high = t_interval(differences, level)
+    # Where nothing differs there is nothing to test, and the family of the correction is one smaller.
+    p = sign_flip(differences) if differences.any() else None
+    test = Difference(mean, low, high, p, None, detectable(differences, alpha))
+    variance = variance_of({item: [y - x for x, y in seeds] for item, seeds in cells.items()})
+    order = np.argsort(-np.abs(differences), kind="stable")[:MAX_GAPS]
+    slugs = list(cells)
+    gaps = tuple(Gap(slugs[i], float(means[i, 0]), float(means[i, 1])) for i in order if differences[i])
+    first, second = (Estimate(*t_interval(means[:, side], level)) for side in (0, 1))
+    return Column(metric, len(cells), first, second, test, "", _losses(a, b, metric.label), gaps, variance)
+
+
+def _set(
+    a: Submission, b: Submission, metric: PublishedMetric, sets: Mapping[str, SetDifference], alpha: float
+) -> Column | str:
+    found = sets.get(metric.label)
+    nothing: tuple[Mapping[str, tuple[str, ...]], Mapping[str, tuple[str, ...]]] = ({}, {})
+    if found is not None:
+        spread = found.spread
+        freedom = min(MAX_GROUPS, found.n) - 1
+        quantiles = t_quantile(1 - alpha / 2, freedom) + t_quantile(POWER, freedom)
+        seen = None if spread.stderr is None else quantiles * spread.stderr
+        test = Difference(found.difference, spread.low, spread.high, found.p, None, seen)
+        first, second = (Estimate(value, None, None) for value in (found.second, found.first))
+        return Column(metric, found.n, first, second, test, "", nothing)
+    scores = [next((s for s in side.set_scores if s.metric == metric.label), None) for side in (a, b)]
+    mine, theirs = scores
+    if mine is None or theirs is None:
+        return "not computed for " + " and ".join(n for n, s in zip("AB", scores, strict=True) if s is None)
+    if mine.n != theirs.n:
+        return f"A has n = {mine.n} and B n = {theirs.n}: a set distance compares at equal n only"
+    return Column(
+        metric,
+        mine.n,
+        _estimate(mine),
+        _estimate(theirs),
+        _untested(mine, theirs, alpha),
+        "",
+        nothing,
+        note=f"{NO_FEATURES}; the interval takes the two jackknives as independent",
+    )
+
+
+def _untested(a: PublishedSetScore, b: PublishedSetScore, alpha: float) -> Difference:
+    """The difference of two published set scores: the standard errors add up as if the sets shared nothing."""
+    difference = b.value - a.value
+    if a.stderr is None or b.stderr is None:
+        return Difference(difference, None, None, None, None, None)
+    stderr = float(np.hypot(a.stderr, b.stderr))
+    half = t_quantile(1 - alpha / 2, min(MAX_GROUPS, a.n) - 1) * stderr
+    return Difference(difference, difference - half, difference + half, None, None, None)
+
+
+def _judge(columns: Sequence[Column], alpha: float, adjust: bool) -> tuple[list[Column], int]:
+    """Adjusted p values and verdicts."""
+    tested = [c.test.p for c in columns if c.test.p is not None]
+    adjusted = iter(holm(tested) if adjust else tested)
+    judged = []
+    for column in columns:
+        p = None if column.test.p is None else next(adjusted)
+        stricter = _stricter(column, alpha, len(tested) if adjust else 1)
+        test = replace(column.test, p_adjusted=p, detectable=stricter)
+        judged.append(replace(column, test=test, verdict=_verdict(column, test, alpha, len(tested) if adjust else 1)))
+    return judged, len(tested) if adjust else 0
+
+
+def _stricter(column: Column, alpha: float, tests: int) -> float | None:
+    """The detectable difference of a column when its test has to pass at ``alpha / tests``."""
+    if column.test.detectable is None or not tests:
+        return None
+    freedom = column.n - 1 if column.metric.scope == "video" else min(MAX_GROUPS, column.n) - 1
+    plain, strict = (t_quantile(1 - a / 2, freedom) + t_quantile(POWER, freedom) for a in (alpha, alpha / tests))
+    return column.test.detectable * strict / plain
+
+
+def _verdict(column: Column, test: Difference, alpha: float, tests: int) -> str:
+    if test.p_adjusted is None:
+        return SAME if column.metric.scope == "video" else "not tested"
+    if test.p_adjusted > alpha:
+        # With n items a sign flip or a swap has 2^n patterns, of which the observed one and its opposite always count.
+        return TOO_FEW if 2.0 ** (1 - column.n) * tests > alpha else NOT_SEEN
+    above = test.difference > 0
+    if column.metric.better == "none":
+        return "B higher" if above else "A higher"
+    return "B better" if above == (column.metric.better == "higher") else "A better"
+
+
+def _with_needs(column: Column, percent: float | None, alpha: float) -> Column:
+    wanted = 0.0 if percent is None else abs(column.a.value) * percent / 100
+    if column.variance is None or not wanted:
+        return column
+    return replace(column, needed=tuple(needs(column.variance, wanted, alpha)))
+
+
+def _losses(
+    a: Submission, b: Submission, metric: str
+) -> tuple[Mapping[str, tuple[str, ...]], Mapping[str, tuple[str, ...]]]:
+    """Items that only one side has a value for, by the other's reason."""
+    tables = _cells(a, metric), _cells(b, metric)
+    slugs, seeds = [item.slug for item in a.suite.items], a.suite.seeds
+    has = [{i for i in slugs if any(_value(t.get((i, s))) is not None for s in seeds)} for t in tables]
+    return _why(tables[0], has[1] - has[0], seeds, a), _why(tables[1], has[0] - has[1], seeds, b)
+
+
+def _why(
+    table: Mapping[tuple[str, int], Score], lost: Iterable[str], seeds: Sequence[int], side: Submission
+) -> dict[str, tuple[str, ...]]:
+    videos = {row.item for row in side.rows}
+    reasons: dict[str, list[str]] = {}
+    for item in sorted(lost):
+        score = next((table[item, seed] for seed in seeds if (item, seed) in table), None)
+        reason = score.reason if score else "not measured" if item in videos else "no video"
+        reasons.setdefault(reason, []).append(item)
+    return {reason: tuple(items) for reason, items in reasons.items()}
+
+
+def _cells(submission: Submission, metric: str) -> dict[tuple[str, int], Score]:
+    return {(row.item, row.seed): row.scores[metric] for row in submission.rows if metric in row.scores}
+
+
+def _value(score: Score | None, window: int | None = None) -> float | None:
+    if score is None or window is None:
+        return None if score is None else score.value
+    return score.profile[window] if window < len(score.profile) else None
+
+
+def _estimate(score: PublishedSetScore) -> Estimate:
+    return Estimate(score.value, score.ci_low, score.ci_high)
+
+
+def _mean_seconds(submission: Submission) -> float | None:
+    times = [row.seconds for row in submission.rows]
+    return float(np.mean(times)) if times else None
+
+
+def _raise(a: Submission, b: Submission, difference: str) -> NoReturn:
+    raise _refuse(a, b, difference)
+
+
+def _refuse(a: Submission, b: Submission, difference: str, why: str = "") -> Refused:
+    return Refused(
+        "E-COMPARE",
+        f"{a.variant.label} and {b.variant.label} cannot be compared: {difference}.",
+        where=f"A {a.variant.label} on {a.suite.label}, B {b.variant.label} on {b.suite.label}",
+        why=why or "a difference would mix what was measured with how it was measured",
+        fix="compare results of one suite version and one release: harness run, or harness export again",
+    )

@@ -1,0 +1,160 @@
+"""A comparison as lines of text, Markdown, LaTeX, or a record for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from harness.compare import NOT_SEEN, Column, Comparison, Estimate
+from harness.power import SEEDS
+from harness.table_text import decimals, latex, markdown, number, p_text, signed
+
+HEADERS = ("metric", "A", "B", "B − A", "interval", "n", "p", "verdict")
+ARROWS = {"higher": " ↑", "lower": " ↓", "none": ""}
+MAX_NAMES = 6
+
+
+def title(found: Comparison) -> str:
+    """What is compared with what, and how."""
+    most = max(column.n for column in found.columns)
+    seeds = f" ({found.seeds} seeds averaged)" if found.seeds > 1 else ""
+    family = f"Holm-adjusted over {found.family} metrics" if found.family else "p not adjusted for several metrics"
+    level = f"{100 * (1 - found.alpha):g} % intervals"
+    return f"{found.suite} · paired over {most} of {found.items} items{seeds} · B − A · {level} · {family}"
+
+
+def names(found: Comparison) -> str:
+    """Who is A and who is B."""
+    return f"A {found.a}      B {found.b}"
+
+
+def rows(found: Comparison) -> list[list[str]]:
+    """One row a metric under `HEADERS`, and the time that a video takes."""
+    made = [_row(column) for column in found.columns]
+    a, b = found.seconds
+    if a is not None and b is not None:
+        places = decimals((a, b))
+        made.append(
+            ["s/video ↓", number(a, places), number(b, places), signed(b - a, places), "", "", "", "cost: not tested"]
+        )
+    return made
+
+
+def notes(found: Comparison) -> Iterator[str]:
+    """What has to be known to read the table: notes on columns, items lost, metrics left out."""
+    for column in found.columns:
+        if column.note:
+            yield f"! {column.metric.label}: {column.note}"
+        for side, lost in zip("AB", column.lost, strict=True):
+            for reason, items in lost.items():
+                listed = ", ".join(items[:MAX_NAMES]) + (", …" if len(items) > MAX_NAMES else "")
+                yield f"! {column.metric.label}: {len(items)} items only the other has, {side}: {reason} ({listed})"
+    for reason in dict.fromkeys(found.omitted.values()):
+        labels = [label for label, why in found.omitted.items() if why == reason]
+        yield f"! left out: {', '.join(labels)} ({reason})"
+
+
+def gap_rows(found: Comparison) -> list[list[str]]:
+    """The item on which the sides are furthest apart, for every metric."""
+    made = []
+    for column in found.columns:
+        for gap in column.gaps[:1]:
+            places = max(decimals((gap.a, gap.b)), decimals((gap.b - gap.a,), 2))
+            page = item_page(found.suite, gap.item)
+            label = column.metric.label
+            made.append([label, gap.item, f"A {number(gap.a, places)}", f"B {number(gap.b, places)}", page])
+    return made
+
+
+def power_rows(found: Comparison) -> tuple[list[str], list[list[str]]]:
+    """Items that find a difference of the wanted share of A's mean, by the number of seeds averaged."""
+    made = []
+    for column in found.columns:
+        if column.needed and found.power_percent is not None:
+            wanted = abs(column.a.value) * found.power_percent / 100
+            by_seeds = {need.seeds: _count(need.items) for need in column.needed}
+            cells = [by_seeds.get(seeds, "?") for seeds in SEEDS]
+            made.append([_label(column), number(wanted, decimals((wanted,))), *cells])
+    return ["metric", "difference", *(f"{seeds} seed{'s' * (seeds != 1)}" for seeds in SEEDS)], made
+
+
+def _count(items: int | None) -> str:
+    return "> 1,000,000" if items is None else f"{items:,}"
+
+
+def item_page(suite: str, item: str) -> str:
+    """Where the site shows an item, relative to the site's folder."""
+    return f"items/{suite.replace('@', '-')}/{item}.html"
+
+
+def as_markdown(found: Comparison) -> str:
+    """For a pull request."""
+    parts = [title(found), f"A is {found.a}, B is {found.b}.", markdown(HEADERS, rows(found))]
+    parts += ["\n".join(f"- {note.removeprefix('! ')}" for note in notes(found))]
+    if found.power_percent is not None:
+        parts += [power_title(found), markdown(*power_rows(found))]
+    return "\n\n".join(part for part in parts if part)
+
+
+def as_latex(found: Comparison) -> str:
+    """For a paper."""
+    return latex(HEADERS, rows(found), f"{title(found)}. A is {found.a}, B is {found.b}.")
+
+
+def power_title(found: Comparison) -> str:
+    """What the table of needed items answers."""
+    return (
+        f"Items that find a difference of {found.power_percent:g} % of A's mean with probability 0.8 "
+        f"at level {found.alpha:g} (one test), by seeds averaged; ? where one seed cannot tell"
+    )
+
+
+def as_record(found: Comparison) -> dict[str, Any]:
+    """For ``--json``."""
+    columns = [_column_record(column) for column in found.columns]
+    return {**asdict(found), "seconds": dict(zip("ab", found.seconds, strict=True)), "columns": columns}
+
+
+def _column_record(column: Column) -> dict[str, Any]:
+    record: dict[str, Any] = asdict(column)
+    metric: Mapping[str, Any] = record.pop("metric")
+    kept = {name: metric[name] for name in ("better", "scope", "unit")}
+    return {"metric": column.metric.label, **kept, **record, "lost": dict(zip("ab", column.lost, strict=True))}
+
+
+def _row(column: Column) -> list[str]:
+    test = column.test
+    places = decimals((column.a.value, column.b.value))
+    fine = max(places, decimals((test.difference, *(v for v in (test.low, test.high) if v is not None)), 2))
+    interval = "–"
+    if test.low is not None and test.high is not None:
+        interval = f"[{signed(test.low, fine)}, {signed(test.high, fine)}]"
+    return [
+        _label(column),
+        _side(column.a, places),
+        _side(column.b, places),
+        signed(test.difference, fine),
+        interval,
+        str(column.n),
+        p_text(test.p_adjusted),
+        _verdict(column, fine),
+    ]
+
+
+def _label(column: Column) -> str:
+    kind = " (set)" if column.metric.scope == "set" else ""
+    return f"{column.metric.label}{ARROWS[column.metric.better]}{kind}"
+
+
+def _side(side: Estimate, places: int) -> str:
+    if side.low is None or side.high is None:
+        return number(side.value, places)
+    return f"{number(side.value, places)} ± {number((side.high - side.low) / 2, places)}"
+
+
+def _verdict(column: Column, places: int) -> str:
+    seen = column.test.detectable
+    if column.verdict != NOT_SEEN or seen is None:
+        return column.verdict
+    return f"{NOT_SEEN} (could see ≥ {number(seen, places)})"

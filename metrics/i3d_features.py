@@ -1,0 +1,206 @@
+"""The feature network ``i3d``: Kinetics-400 I3D logits, in the three windowings that are in use.
+
+Two files are known in the literature: the TorchScript module that StyleGAN-V published, and the state dict of the
+public PyTorch conversion (VideoGPT, TATS). Neither can be had from a package registry, and no digest of either has
+been verified by this project, so there is no list of good ones here: the name ``fvd`` is given only to a file whose
+sha256 the user has listed, in ``$HARNESS_I3D_SHA256`` or in a ``manifest.json`` (sha256 by file name) beside the
+file. The digest is part of the metric's key, so numbers from different files never share a column.
+"""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.api import CannotStart, Extractor, Frames, ItemError, Weight, extractor, listed_weight, resolve_weight
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FILES = ("i3d_torchscript.pt", "i3d_pretrained_400.pt")
+WINDOW = 16  # frames
+SPACING = 8  # frames between two frames of the spaced window
+SPACED = SPACING * (WINDOW - 1) + 1
+MIN_FRAMES = 9
+BATCH = 2  # windows: on a CPU, larger batches gain nothing and cost memory
+
+PARAMS = {
+    "extractor": "i3d-k400 logits",
+    "window": WINDOW,
+    "preprocess": "squash224: bilinear, no antialias, half-pixel grid, 2x/255-1",
+    "covariance": "n-1",
+}
+
+
+def i3d_weight() -> Weight:
+    """The I3D file of this machine: ``$HARNESS_I3D``, or one of the two published names in a weights folder."""
+    return listed_weight("i3d-k400", FILES, path_variable="HARNESS_I3D", digest_variable="HARNESS_I3D_SHA256")
+
+
+class I3DFeatures:
+    """Logits of windows of a clip; ``windows`` cuts uint8 [T, H, W, 3] into [windows, frames, H, W, 3]."""
+
+    def __init__(self, net: Callable[[Tensor], Tensor], device: str, windows: Callable[[Frames], Frames]) -> None:
+        self.net, self.device, self.windows = net, device, windows
+
+    def __call__(self, frames: Frames) -> NDArray[np.float32]:
+        """Features float32 [windows, 400].
+
+        Raises:
+            ItemError: E-FEATURES, too few frames for the window, or the network is another one.
+        """
+        import torch
+
+        cut = self.windows(frames)
+        if cut.shape[1] < MIN_FRAMES:
+            raise too_short("I3D", MIN_FRAMES, cut.shape[1])
+        with torch.inference_mode():
+            rows = [self._rows(torch.tensor(cut[i : i + BATCH], device=self.device)) for i in range(0, len(cut), BATCH)]
+        return np.concatenate(rows)
+
+    def _rows(self, windows: Tensor) -> NDArray[np.float32]:
+        from ._i3d import DIM
+
+        rows: NDArray[np.float32] = self.net(prepare(windows)).float().cpu().numpy()
+        if rows.shape != (len(windows), DIM):
+            raise ItemError("E-FEATURES", f"The I3D file gave {list(rows.shape)}, wanted [{len(windows)}, {DIM}].")
+        return rows
+
+
+def first_window(frames: Frames) -> Frames:
+    """The first 16 frames, as one window; raises ItemError E-FEATURES for fewer."""
+    if len(frames) < WINDOW:
+        raise too_short("i3d", WINDOW, len(frames))
+    return frames[None, :WINDOW]
+
+
+def all_windows(frames: Frames) -> Frames:
+    """All whole 16-frame windows, one after the other; raises ItemError E-FEATURES where there is none."""
+    if len(frames) < WINDOW:
+        raise too_short("i3d_w16", WINDOW, len(frames))
+    count = len(frames) // WINDOW
+    return frames[: count * WINDOW].reshape(count, WINDOW, *frames.shape[1:])
+
+
+def spaced_window(frames: Frames) -> Frames:
+    """Sixteen frames spaced by eight, 0 to 120, as one window; raises ItemError E-FEATURES for fewer than 121."""
+    if len(frames) < SPACED:
+        raise too_short("i3d_128f_s8", SPACED, len(frames))
+    return frames[None, :SPACED:SPACING]
+
+
+def too_short(name: str, wanted: int, found: int) -> ItemError:
+    """The refusal of a clip that is too short."""
+    return ItemError("E-FEATURES", f"The {name} features take {wanted} frames or more, got {found}.")
+
+
+def prepare(windows: Tensor) -> Tensor:
+    """uint8 [B, T, H, W, 3] to float32 [B, 3, T, 224, 224] in [-1, 1], each frame squashed to a square.
+
+    Squashing sees the whole frame, as the reference implementation does; a centre crop of a wide frame would not.
+    """
+    from torch.nn import functional as F
+
+    from ._i3d import SIDE
+
+    batch, count = windows.shape[:2]
+    flat = windows.flatten(0, 1).permute(0, 3, 1, 2).float()
+    resized = F.interpolate(flat, (SIDE, SIDE), mode="bilinear", align_corners=False)
+    scaled = resized.mul(2 / 255).sub(1)
+    return scaled.reshape(batch, count, 3, SIDE, SIDE).transpose(1, 2)
+
+
+def load_network(path: Path, device: str) -> Callable[[Tensor], Tensor]:
+    """The network of either file, as a function from [B, 3, T, 224, 224] to [B, 400].
+
+    Raises:
+        CannotStart: E-WEIGHTS, the file holds neither.
+    """
+    try:
+        if is_torchscript(path):
+            return _torchscript(path, device)
+        return _state_dict(path, device)
+    except (RuntimeError, ValueError, AttributeError, OSError, EOFError, pickle.UnpicklingError) as error:
+        raise CannotStart(
+            "E-WEIGHTS",
+            f"{path.name} is not a Kinetics-400 I3D network.",
+            where=str(path),
+            why=str(error).splitlines()[0],
+            fix="get the TorchScript file of StyleGAN-V, or the state dict of the PyTorch conversion with 400 classes",
+        ) from error
+
+
+def is_torchscript(path: Path) -> bool:
+    """Whether a file is a TorchScript archive (it carries code) and not a dictionary of tensors."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any("/code/" in name for name in archive.namelist())
+
+
+def _torchscript(path: Path, device: str) -> Callable[[Tensor], Tensor]:
+    import torch
+
+    net: Any = torch.jit.load(str(path), map_location=device)  # type: ignore[no-untyped-call]
+    net.eval()
+
+    def logits(x: Tensor) -> Tensor:
+        features: Tensor = net(x, rescale=False, resize=False, return_features=True)
+        return features
+
+    return logits
+
+
+def _state_dict(path: Path, device: str) -> Callable[[Tensor], Tensor]:
+    import torch
+
+    from ._i3d import I3D
+
+    net = I3D()
+    net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    return net.eval().requires_grad_(False).to(device)
+
+
+WEIGHTS = i3d_weight()
+
+
+def _load(device: str, windows: Callable[[Frames], Frames]) -> Extractor:
+    return I3DFeatures(load_network(resolve_weight(WEIGHTS), device), device, windows)
+
+
+@extractor(
+    "i3d", version=1, summary="Kinetics-400 I3D, the first 16 frames, 400 logits", weights=(WEIGHTS,), min_frames=WINDOW
+)
+def load_i3d(device: str) -> Extractor:
+    """Load the network; raises CannotStart E-WEIGHTS or E-WEIGHTS-DIGEST."""
+    return _load(device, first_window)
+
+
+@extractor(
+    "i3d_w16",
+    version=1,
+    summary="Kinetics-400 I3D, every 16-frame window, 400 logits each",
+    weights=(WEIGHTS,),
+    min_frames=WINDOW,
+)
+def load_i3d_w16(device: str) -> Extractor:
+    """Load the network; raises CannotStart E-WEIGHTS or E-WEIGHTS-DIGEST."""
+    return _load(device, all_windows)
+
+
+@extractor(
+    "i3d_128f_s8",
+    version=1,
+    summary="Kinetics-400 I3D, 16 frames spaced by 8, 400 logits",
+    weights=(WEIGHTS,),
+    min_frames=SPACED,
+)
+def load_i3d_spaced(device: str) -> Extractor:
+    """Load the network; raises CannotStart E-WEIGHTS or E-WEIGHTS-DIGEST."""
+    return _load(device, spaced_window)

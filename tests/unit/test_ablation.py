@@ -1,0 +1,217 @@
+"""The ablation: which effects the declared factors allow, their values on constructed data, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from harness.ablation import Ablation, Level, analyse, effects_of
+from harness.ablation_text import as_latex, as_markdown, as_record, notes, tables, title
+from harness.errors import Refused, UsageError
+from harness.registry import load_plugins, variant
+from harness.stats import of_differences
+from harness.stats_sets import Contrast, Spread
+from harness.submission import Submission
+from tests.unit.results import Made, Values, metric, suite
+
+GRID: dict[str, dict[str, Level]] = {
+    "full@1": {"conv": True, "positions": "learned"},
+    "no-conv@1": {"conv": False, "positions": "learned"},
+    "static@1": {"conv": True, "positions": "static"},
+    "neither@1": {"conv": False, "positions": "static"},
+    "random@1": {"conv": True, "positions": "random"},
+}
+ITEMS, SEEDS = 24, (0, 1)
+MADE = Made(suite(ITEMS, SEEDS), (metric("warp"), metric("smooth", "higher"), metric("fd", scope="set")))
+# What each part does to the metric, and the two together beyond that.
+CONV, LEARNED, TOGETHER = -0.8, -0.3, 0.5
+
+
+def truth(levels: Mapping[str, Level]) -> float:
+    conv, learned = levels["conv"] is True, levels["positions"] == "learned"
+    return CONV * conv + LEARNED * learned + TOGETHER * (conv and learned)
+
+
+def table(label: str, noise: float = 0.05, seed: int = 0) -> Values:
+    difficulty = np.random.default_rng(7).normal(5, 3, (ITEMS, 1))
+    own = np.random.default_rng([seed, list(GRID).index(label)]).normal(0, noise, (ITEMS, len(SEEDS)))
+    made: Values = difficulty + truth(GRID[label]) + own
+    return made
+
+
+def row(label: str, noise: float = 0.05, seed: int = 0) -> Submission:
+    x = table(label, noise, seed)
+    # The effect grows over the clip: nothing in the first eighth, all of it (and more) in the last.
+    profile = (x - truth(GRID[label]))[..., None] + truth(GRID[label]) * np.arange(8) / 4
+    role = "method" if label == "full@1" else "ablation"
+    name = label.removesuffix("@1")
+    return MADE.result(name, {"warp": x}, {"warp": profile}, role=role, factors=GRID[label])
+
+
+def rows(noise: float = 0.05, seed: int = 0) -> list[Submission]:
+    return [row(label, noise, seed) for label in GRID]
+
+
+def found() -> Ablation:
+    return analyse(rows(), absent={"other@1": "mini", "elsewhere@1": "svd"})[0]
+
+
+def test_the_effects_follow_from_the_factors() -> None:
+    effects = effects_of(GRID, "full@1")
+    assert [(e.kind, e.name) for e in effects] == [
+        ("main", "with conv − without"),
+        ("main", "positions: learned − static"),
+        ("interaction", "conv × positions"),
+        ("contrast", "with conv − without"),
+        ("contrast", "positions: learned − static"),
+        ("contrast", "positions: learned − random"),
+        ("contrast", "positions: static − random"),
+    ]
+    assert effects[0].weights == {"full@1": 0.5, "static@1": 0.5, "no-conv@1": -0.5, "neither@1": -0.5}
+    assert effects[2].weights == {"full@1": 1, "neither@1": 1, "no-conv@1": -1, "static@1": -1}
+    assert all(sum(e.weights.values()) == 0 for e in effects)
+
+
+def test_without_the_fourth_cell_there_are_contrasts_and_no_factorial() -> None:
+    three = {label: levels for label, levels in GRID.items() if label != "neither@1"}
+    assert {e.kind for e in effects_of(three, "full@1")} == {"contrast"}
+
+
+def test_a_variant_with_other_factors_stands_aside() -> None:
+    assert effects_of({**GRID, "odd@1": {"conv": False}}, "full@1") == effects_of(GRID, "full@1")
+
+
+def test_effects_have_the_constructed_values() -> None:
+    by_name = {(f.effect.kind, f.effect.name): f for f in found().of(MADE.metrics[0])}
+    for key, expected in (
+        (("main", "with conv − without"), CONV + TOGETHER / 2),
+        (("main", "positions: learned − static"), LEARNED + TOGETHER / 2),
+        (("interaction", "conv × positions"), TOGETHER),
+        (("contrast", "with conv − without"), CONV + TOGETHER),
+    ):
+        answer = by_name[key].answer
+        assert answer.low is not None
+        assert answer.high is not None
+        assert answer.low < expected < answer.high
+        assert answer.high - answer.low < 0.2, "difficulty of items cancels"
+    assert by_name["main", "with conv − without"].verdict == "better"
+    assert by_name["interaction", "conv × positions"].verdict == "raises it"
+
+
+def test_a_contrast_is_of_item_means() -> None:
+    finding = next(f for f in found().findings if f.effect.kind == "contrast" and "conv" in f.effect.name)
+    expected = of_differences((table("full@1") - table("no-conv@1")).mean(1))
+    assert (finding.answer.value, finding.answer.p) == pytest.approx((expected.difference, expected.p))
+
+
+def test_p_is_adjusted_over_the_effects_on_one_metric() -> None:
+    plain = analyse(rows(), adjust=False)[0].findings
+    assert all(f.answer.p == f.answer.p_adjusted for f in plain)
+    largest = max(found().findings, key=lambda f: f.answer.p or 0)
+    smallest = min(found().findings, key=lambda f: f.answer.p or 0)
+    assert smallest.answer.p_adjusted == pytest.approx(len(plain) * (smallest.answer.p or 0))
+    assert (largest.answer.p_adjusted or 0) >= (largest.answer.p or 0)
+
+
+def test_an_effect_over_time_grows_as_constructed() -> None:
+    finding = next(f for f in found().findings if f.effect.kind == "main" and "conv" in f.effect.name)
+    values = [window.value for window in finding.windows if window is not None]
+    assert values == pytest.approx([(CONV + TOGETHER / 2) * w / 4 for w in range(8)], abs=0.05)
+    first, last = finding.windows[0], finding.windows[-1]
+    assert first is not None
+    assert last is not None
+    assert (first.p_adjusted or 0) > 0.05 > (last.p_adjusted or 1)
+
+
+def test_set_metrics_come_from_the_jackknife() -> None:
+    def sets(weights: Mapping[str, float]) -> dict[str, Contrast]:
+        return {"fd@1": Contrast(40, 3.0 * len(weights), Spread(2.0, -1.0, 9.0))}
+
+    of_set = analyse(rows(), sets=sets)[0].of(MADE.metrics[2])
+    assert len(of_set) == 7
+    # t = 6 / 2 with 19 degrees of freedom.
+    assert of_set[3].answer.p == pytest.approx(0.00737, abs=1e-4)
+    # The main effects have twice the value and so the smaller p: three of seven tests are done before.
+    assert of_set[3].answer.p_adjusted == pytest.approx(4 * 0.00737, abs=1e-3)
+    assert of_set[3].verdict == "worse"
+
+
+def test_families_are_analysed_apart_and_rows_without_factors_left_aside() -> None:
+    other = [replace(r, variant=replace(r.variant, family="svd", key="0" * 32)) for r in rows()]
+    other = [replace(r, variant=replace(r.variant, key=f"{i:032d}")) for i, r in enumerate(other)]
+    plain = MADE.result("plain", {"warp": table("full@1")})
+    assert [a.family for a in analyse([*rows(), *other, plain])] == ["mini", "svd"]
+    assert "plain@1" not in found().rows
+
+
+def test_too_few_rows_and_other_suites_are_refused() -> None:
+    with pytest.raises(Refused, match="two variants") as caught:
+        analyse([row("full@1")], absent={"no-conv@1": "mini"})
+    assert "no-conv@1" in caught.value.where
+    elsewhere = Made(suite(ITEMS, SEEDS, version=2), MADE.metrics)
+    stranger = elsewhere.result("no-conv", {"warp": table("no-conv@1")}, factors=GRID["no-conv@1"])
+    with pytest.raises(Refused, match="suites differ"):
+        analyse([row("full@1"), stranger])
+
+
+def test_every_form_has_every_effect() -> None:
+    ablation = found()
+    made = list(tables(ablation))
+    assert [heading for heading, _, _ in made] == [
+        "What each part buys",
+        "warp@1 ↓",
+        "warp@1 ↓ over time, by eighth of the clip",
+    ]
+    assert all(len(lines) == 7 for _, _, lines in made)
+    assert made[0][2][0][1].endswith(" *")
+    record = as_record(ablation)
+    assert json.loads(json.dumps(record))["findings"][0]["windows"][7]["value"] == pytest.approx(-0.96, abs=0.05)
+    assert "what each part buys" in title(ablation)
+    assert as_markdown(ablation).count("| main effect, with conv − without |") == 3
+    assert as_latex(ablation).count(r"\begin{table}") == 3
+    told = "\n".join(notes(ablation))
+    assert "left out: other@1" in told
+    assert "elsewhere@1" not in told
+
+
+def test_the_mini_family_declares_the_experiment() -> None:
+    specs = {f"{s.name}@1": s.factors for s in load_plugins().variants.values() if s.family == "mini" and s.factors}
+    effects = effects_of(specs, "mini-exvideo@1")
+    assert [e.kind for e in effects[:3]] == ["main", "main", "interaction"]
+    assert set(effects[2].weights) == {
+        "mini-exvideo@1",
+        "mini-no-conv@1",
+        "mini-pos-static@1",
+        "mini-temporal-only@1",
+    }
+    assert sum(e.kind == "contrast" for e in effects) == 1 + 6
+
+
+def test_a_level_of_another_type_is_refused_when_it_registers() -> None:
+    with pytest.raises(UsageError, match="refused") as caught:
+
+        @variant("test-odd-level", revision=1, family="mini", summary="", factors={"conv": 0.5})  # type: ignore[dict-item]
+        class Odd:
+            def needs(self) -> None: ...
+
+            def load(self, device: str) -> None: ...
+
+    assert "level" in caught.value.why
+
+
+@pytest.mark.slow
+def test_main_effects_are_found_as_often_as_they_should_be_when_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Item contrasts with nested seeds and no effect: a rejection at 5 % in about 5 % of experiments, whatever the
+    # correction over the effects takes off.
+    monkeypatch.setattr("harness.stats_tests.DRAWS", 1000)
+    rng = np.random.default_rng(0)
+    hits = []
+    for _ in range(400):
+        items, noise = rng.normal(5, 3, (24, 1, 1)), rng.normal(0, 1, (24, 2, 4)) + rng.normal(0, 0.5, (24, 1, 4))
+        cells = (items + noise).mean(1)
+        hits.append(of_differences(cells @ np.array([0.5, 0.5, -0.5, -0.5])).p <= 0.05)
+    assert np.mean(hits) == pytest.approx(0.05, abs=0.033)

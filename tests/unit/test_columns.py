@@ -1,0 +1,47 @@
+"""Which set metrics a run can compute, decided before anything is made."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harness.model import Features, Weight
+from harness.registry import ExtractorSpec, MetricSpec, Registry
+from harness.suite import LoadedSuite, load_suite
+from harness.wishes import make_column
+
+
+def distance(generated: Features, reference: Features) -> float:
+    return 0.0
+
+
+@pytest.fixture(scope="module")
+def mini() -> LoadedSuite:
+    return load_suite("mini")
+
+
+def reason(
+    suite: LoadedSuite, *, items: int = 0, frames: int = 1, limit: int | None = None, weights: tuple[Weight, ...] = ()
+) -> str:
+    metric = MetricSpec("fd", 1, "lower", "", "", distance, "m.py", scope="set", extractor="net", min_items=items)
+    extractor = ExtractorSpec("net", 1, "", weights, lambda device: None, "m.py", min_frames=frames)  # type: ignore[arg-type, return-value]
+    registry = Registry(metrics={"fd": metric}, extractors={"net": extractor})
+    return make_column(registry, metric, suite, limit).skip.reason
+
+
+def test_too_few_items_for_a_number_that_means_something(mini: LoadedSuite) -> None:
+    assert reason(mini, items=64) == ""
+    assert "needs 64 items or more, this run has 63" in reason(mini, items=64, limit=63)
+    assert "needs 2048 items" in reason(mini, items=2048)
+
+
+def test_too_few_frames_for_the_network(mini: LoadedSuite) -> None:
+    assert reason(mini, frames=40) == ""
+    assert reason(mini, frames=121) == "needs 121 frames or more, this suite's videos have 40"
+
+
+def test_no_reference_and_no_weights(mini: LoadedSuite) -> None:
+    assert reason(replace(mini, reference_key="")) == "the suite has no reference set"
+    absent = Weight("net", "/nonexistent/net.pth", "0" * 64, how="get it")
+    assert reason(mini, weights=(absent,)) == "no weights: net"

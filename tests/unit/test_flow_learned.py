@@ -1,0 +1,110 @@
+"""Learned flow backends: scaling, padding, channel order and refusals; networks with random weights."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from harness.errors import CannotStart, UsageError
+from harness.flow import EstimatedFlow
+from harness.flow_choice import FlowChoice, parse
+from harness.flow_learned import LearnedFlow, padded
+from harness.flow_networks import load_estimator, ptlflow_estimator, state_of, torchvision_estimator
+from harness.model import Weight
+from harness.suites.mini import world
+from harness.weights import missing
+from tests.metrics.moving import pan_frames
+
+GMFLOW = parse("ptlflow:gmflow_refine")
+
+
+def test_small_frames_are_enlarged_and_the_flow_comes_back_in_their_pixels() -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def estimator(first: Tensor, second: Tensor) -> Tensor:
+        seen.append(tuple(first.shape))
+        sign = torch.tensor([1.0, -1.0])[:, None, None, None]  # forward, backward
+        return sign * torch.tensor([16.0, 4.0])[None, :, None, None].expand(2, 2, *first.shape[-2:])
+
+    backend = LearnedFlow(FlowChoice("ptlflow", "gmflow_refine"), estimator)
+    fields = EstimatedFlow(pan_frames(2, 3), backend)(1)
+    assert seen == [(2, 3, 512, 512)] * 2
+    assert fields.forward.shape == (2, 64, 64, 2)
+    assert fields.forward[0, 5, 5].tolist() == pytest.approx([2.0, 0.5])
+    assert fields.valid[:, 8:-8, 8:-8].all()
+
+
+def test_sides_are_padded_for_the_network_and_cut_back() -> None:
+    def estimator(first: Tensor, second: Tensor) -> Tensor:
+        assert first.shape[-2:] == (264, 456)
+        return torch.zeros(1, 2, 264, 456)
+
+    assert padded(estimator, torch.zeros(1, 3, 257, 455), torch.zeros(1, 3, 257, 455)).shape == (1, 2, 257, 455)
+
+
+def test_checkpoints_of_training_frameworks_are_unwrapped() -> None:
+    tensor = torch.ones(1)
+    assert state_of({"state_dict": {"module.a": tensor}, "epoch": 3}) == {"a": tensor}
+    with pytest.raises(CannotStart):
+        state_of({"state_dict": 3})
+
+
+def test_missing_and_foreign_weights_are_named(tmp_path: Path) -> None:
+    absent = FlowChoice("torchvision", "raft_small", "", Weight("raft", str(tmp_path / "absent.pth"), "", how="get it"))
+    with pytest.raises(CannotStart) as caught:
+        load_estimator(absent)
+    assert caught.value.code == "E-WEIGHTS"
+    file = tmp_path / "other.pth"
+    torch.save({"a": torch.ones(1)}, file)
+    with pytest.raises(CannotStart, match="raft_small"):
+        load_estimator(FlowChoice("torchvision", "raft_small", str(file), Weight("raft", str(file), "")))
+
+
+@pytest.mark.slow
+def test_raft_of_torchvision_runs_at_its_least_size() -> None:
+    torch.manual_seed(0)
+    estimate = torchvision_estimator("raft_small", None)
+    image = torch.rand(1, 3, 128, 136)
+    with torch.inference_mode():
+        flow = estimate(image, image)
+    assert flow.shape == (1, 2, 128, 136)
+    assert torch.isfinite(flow).all()
+
+
+@pytest.mark.slow
+def test_a_model_of_ptlflow_runs_quietly_and_gets_blue_first(capfd: pytest.CaptureFixture[str]) -> None:
+    given: list[Tensor] = []
+
+    class Spy(torch.nn.Module):
+        def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+            given.append(inputs["images"])
+            return {"flows": torch.zeros(1, 1, 2, 64, 64)}
+
+    torch.manual_seed(0)
+    estimate = ptlflow_estimator("rapidflow_it1", None)
+    red = torch.zeros(1, 3, 64, 64)
+    red[:, 0] = 1
+    with torch.inference_mode():
+        assert estimate(red, red).shape == (1, 2, 64, 64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys.modules["ptlflow"], "get_model", lambda _: Spy())
+        ptlflow_estimator("raft", None)(red, red)
+    assert given[0][0, 0, :, 0, 0].tolist() == [0, 0, 1]
+    with pytest.raises(UsageError, match="rafft"):
+        ptlflow_estimator("rafft", None)
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)  # attention over 512 x 512 pixels, twice
+@pytest.mark.skipif(bool(GMFLOW.weight and missing([GMFLOW.weight])), reason="needs weights: gmflow")
+def test_gmflow_finds_the_worlds_exact_flow() -> None:
+    truth = world.make_clip(2_000_002, 2)
+    fields = EstimatedFlow(truth.frames, LearnedFlow(GMFLOW))(1)
+    distance = np.linalg.norm(fields.forward - truth.flow, axis=-1)
+    assert distance[fields.valid & truth.visible].mean() < 0.1  # 0.03 was measured, DIS 0.06

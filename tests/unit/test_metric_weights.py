@@ -1,0 +1,54 @@
+"""Video metrics that need weights: part of the key, n/a with the command where they are missing."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from harness import wishes
+from harness.errors import UsageError
+from harness.flow_choice import VARIABLE, parse
+from harness.model import Weight
+from harness.registry import load_plugins
+from harness.suite import load_suite
+from harness.wishes import RunOptions, make_column, resolve_wishes
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No weights folder holds anything."""
+    for name in ("HOME", "HARNESS_WEIGHTS", "TORCH_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_missing_weights_make_the_column_na_with_the_command(nowhere: Path) -> None:
+    registry, suite = load_plugins(), load_suite("mini")
+    column = make_column(registry, registry.metric("ff_st_lpips"), suite)
+    assert "no weights" in column.skip.reason
+    assert "harness doctor --fetch st-lpips-alex" in column.skip.remedy
+    assert not make_column(registry, registry.metric("ff_ssim"), suite).skip.reason
+
+
+def test_a_flow_metric_waits_for_the_backends_weights(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "ptlflow:gmflow_refine")
+    parse.cache_clear()
+    registry, suite = load_plugins(), load_suite("mini")
+    assert "gmflow" in make_column(registry, registry.metric("warp_error"), suite).skip.remedy
+    assert not make_column(registry, registry.metric("dup_frac"), suite).skip.reason
+
+
+def test_other_weights_are_another_metric() -> None:
+    spec = load_plugins().metric("ff_st_lpips")
+    other = dataclasses.replace(spec, weights=(Weight("st-lpips-alex", "x.pth", "0" * 64),))
+    assert spec.key() != other.key()
+
+
+def test_an_unknown_backend_is_a_mistake_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "torchvison:raft_large")
+    monkeypatch.setattr(wishes, "load_plugins", lambda _: pytest.fail("plugins were loaded first"))
+    with pytest.raises(UsageError, match="torchvision"):
+        resolve_wishes(RunOptions(results=tmp_path))
