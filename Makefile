@@ -8,7 +8,8 @@ LIMIT ?= 16
 
 $(VENV)/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test,metrics]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test,metrics,flow-needs]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps ptlflow==0.4.2
 	touch $@
 
 run: $(VENV)/.installed
