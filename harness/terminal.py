@@ -29,6 +29,7 @@ from harness.tasks import Event
 from harness.wishes import Wishes
 
 PLAIN_SECONDS = 10.0
+COLUMNS_ABREAST = 5
 WIDE = 200  # columns without a terminal: a log or a pipe must not wrap tables
 
 
@@ -92,7 +93,8 @@ class TextConsole:
         self.err.print()
         ranks = "" if summary.ranked else f" · below {MIN_ITEMS_FOR_RANKS} items: no ranks"
         self.out.print(f"{summary.suite} · n = {summary.n_items} item{'s' * (summary.n_items != 1)}{ranks}")
-        self.out.print(_summary_table(summary))
+        for first in range(0, max(1, len(summary.columns)), COLUMNS_ABREAST):
+            self.out.print(_summary_table(summary, first))
         for line in footnotes(summary):
             self.out.print(Text(line))
         if not run_id:
@@ -357,27 +359,27 @@ def _state(row: Row) -> str:
     return "run" if row.make else "score" if row.to_do else "reused"
 
 
-def _summary_table(summary: Summary) -> Table:
+def _summary_table(summary: Summary, first: int) -> Table:
+    """One block of the summary: a table too wide for the screen would cut off the names of its rows."""
+    chosen = range(first, min(first + COLUMNS_ABREAST, len(summary.columns)))
     table = Table(box=None, pad_edge=True, header_style="bold")
-    table.add_column("variant")
-    for column in summary.columns:
-        table.add_column(f"{column.spec.label} {ARROWS[column.spec.better]}".strip(), justify="right")
+    table.add_column("variant", no_wrap=True)
+    for spec in (summary.columns[i].spec for i in chosen):
+        table.add_column(f"{spec.label} {ARROWS[spec.better]}".strip(), justify="right", no_wrap=True)
     table.add_column("s/video", justify="right")
-    decimals = [decimals_for(row.cells[i].mean or 0.0 for row in summary.rows) for i in range(len(summary.columns))]
-    competing = [row for row in summary.rows if row.role != "control"]
-    controls = [row for row in summary.rows if row.role == "control"]
-    for row in competing:
+    decimals = {i: decimals_for(row.cells[i].mean or 0.0 for row in summary.rows) for i in chosen}
+    for row in (row for row in summary.rows if row.role != "control"):
         table.add_row(*_cells(row, decimals))
-    if controls:
+    if controls := [row for row in summary.rows if row.role == "control"]:
         table.add_section()
         table.add_row(Text("controls", style="dim italic"))
-    for row in controls:
-        table.add_row(*_cells(row, decimals), style="dim")
+        for row in controls:
+            table.add_row(*_cells(row, decimals), style="dim")
     return table
 
 
-def _cells(row: SummaryRow, decimals: list[int]) -> list[str]:
-    cells = [cell_text(cell, d) for cell, d in zip(row.cells, decimals, strict=True)]
+def _cells(row: SummaryRow, decimals: dict[int, int]) -> list[str]:
+    cells = [cell_text(row.cells[i], places) for i, places in decimals.items()]
     return [f"{row.name}@{row.revision}", *cells, "-" if row.seconds is None else f"{row.seconds:.2f}"]
 
 

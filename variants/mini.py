@@ -41,7 +41,7 @@ class MiniVariant:
     conv: bool = False
     positions: str = "sin"
     num_frames: int = 40
-    steps: int = 15
+    steps: int = 12
     guidance: float = 1.0
     noise_aug_strength: float = 0.02
     window: int | None = None
