@@ -33,7 +33,7 @@ def export(
     deleted are part of the result: their digests and scores are on record.
 
     Args:
-        metrics: the columns to export, by their key.
+        metrics: the columns to export, by their key; those without any score are left out.
         reference_key: of the suite's reference set, as in `harness.model.set_key`.
         trainable_parameters: how many parameters the checkpoint's training could change.
         training: how the checkpoint was made, ready for JSON.
@@ -49,17 +49,20 @@ def export(
         raise _nothing(store, suite, variant)
     ordered = sorted(metrics.items(), key=lambda pair: (pair[1].scope != "video", pair[1].name, pair[1].version))
     sets = _set_keys(suite, list(wanted), reference_key)
+    rows = _rows(wanted, made, _by_video(store.scores(made, metrics)))
+    set_scores = [_set_score(score) for score in _longest(store.set_scores(sets), ordered)]
+    measured = {label for row in rows for label in row["scores"]} | {score["metric"] for score in set_scores}
     newest = max(made.values(), key=lambda g: (g.run_id, g.gen_key))
     return {
         "schema": SCHEMA,
         "suite": _suite(suite),
         "variant": _variant(variant, trainable_parameters, training),
-        "metrics": [_metric(spec, key) for key, spec in ordered],
+        "metrics": [_metric(spec, key) for key, spec in ordered if spec.label in measured],
         "run": _last_run(store, made.values()),
         "environment": store.environment(newest.env_key),
         "failures": store.failure_counts([*wanted, *sets]),
-        "set_scores": [_set_score(score) for score in _longest(store.set_scores(sets), ordered)],
-        "rows": _rows(wanted, made, _by_video(store.scores(made, metrics))),
+        "set_scores": set_scores,
+        "rows": rows,
     }
 
 
