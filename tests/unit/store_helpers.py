@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.keys import GenKey, sha256_bytes
+from harness.model import Item, Protocol, Suite
 from harness.paths import feature_relpath, spool, video_relpath
 from harness.queries import RunRecord
 from harness.spool import write_atomic, write_envelope
+from harness.store import Store
 
 RUN = "0199c2f4-0000-7000-8000-000000000001"
 OTHER_RUN = "0199c2f4-0000-7000-8000-000000000002"
@@ -134,3 +136,36 @@ def run_record(run_id: str = RUN, status: str = "complete", **fields: Any) -> Ru
 
 def keys(*names: str) -> list[GenKey]:
     return [GenKey(name) for name in names]
+
+
+TABLES = (
+    "generations",
+    "scores",
+    "features",
+    "set_scores",
+    "failures",
+    "environments",
+    "suites",
+    "variants",
+    "metrics",
+)
+
+
+def contents(store: Store) -> dict[str, list[dict[str, Any]]]:
+    """Every table, in a fixed order."""
+    return {
+        table: store._rows(f"SELECT COLUMNS(*)::VARCHAR FROM {table} ORDER BY ALL")
+        for table in (*TABLES, "runs", "replications")
+    }
+
+
+def suite(summary: str = "s", prompt: str = "a disc") -> Suite:
+    items = (Item("000-a", prompt, "ab" * 32, 3, ("x",)), Item("001-b", "a ring", "cd" * 32, 4))
+    return Suite("tiny", 1, summary, Protocol(8, 16, 16, 10), items, (0,), 0)
+
+
+def payloads_in(results: Path) -> list[dict[str, Any]]:
+    made = [generation(results, name) for name in "abcdef"]
+    measured = [scores(name, score(), score(0.5, "ff_ssim@1")) for name in "abcde"]
+    rest = [features(results, "a"), set_score(), failure("f"), failure("f", 2), set_score("other", 1.0)]
+    return [*made, *measured, *rest]

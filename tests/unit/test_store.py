@@ -4,55 +4,33 @@ from __future__ import annotations
 
 import itertools
 import shutil
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import CannotStart, Refused
-from harness.model import Item, Protocol, Suite
 from harness.paths import database, run_folder, spool
 from harness.spool import Envelope, read_archives, read_envelopes
 from harness.store import Store
 from tests.unit.store_helpers import (
     OTHER_RUN,
     RUN,
+    contents,
     failure,
     features,
     generation,
     keys,
+    payloads_in,
     put,
     run_record,
     score,
     scores,
     set_score,
+    suite,
 )
-
-TABLES = (
-    "generations",
-    "scores",
-    "features",
-    "set_scores",
-    "failures",
-    "environments",
-    "suites",
-    "variants",
-    "metrics",
-)
-
-
-def contents(store: Store) -> dict[str, list[dict[str, Any]]]:
-    """Every table, in a fixed order."""
-    return {
-        table: store._rows(f"SELECT COLUMNS(*)::VARCHAR FROM {table} ORDER BY ALL")
-        for table in (*TABLES, "runs", "replications")
-    }
 
 
 def test_what_workers_wrote_is_indexed_and_archived(tmp_path: Path) -> None:
@@ -209,11 +187,6 @@ def test_the_same_video_from_two_runs_is_one_result_and_a_note(tmp_path: Path) -
         assert noted == [{"gen_key": "a", "run_id": OTHER_RUN, "bitwise": False}]
 
 
-def suite(summary: str = "s", prompt: str = "a disc") -> Suite:
-    items = (Item("000-a", prompt, "ab" * 32, 3, ("x",)), Item("001-b", "a ring", "cd" * 32, 4))
-    return Suite("tiny", 1, summary, Protocol(8, 16, 16, 10), items, (0,), 0)
-
-
 def record_all(store: Store) -> None:
     store.record_suite(suite(), "ref")
     store.record_variant("vk", {"name": "still", "revision": 1, "params": {"a": 1}}, "ab" * 32)
@@ -275,13 +248,6 @@ def test_an_empty_store_answers(tmp_path: Path) -> None:
         assert store.rebuilt is None
 
 
-def payloads_in(results: Path) -> list[dict[str, Any]]:
-    made = [generation(results, name) for name in "abcdef"]
-    measured = [scores(name, score(), score(0.5, "ff_ssim@1")) for name in "abcde"]
-    rest = [features(results, "a"), set_score(), failure("f"), failure("f", 2), set_score("other", 1.0)]
-    return [*made, *measured, *rest]
-
-
 @pytest.mark.slow
 @settings(max_examples=8)
 @given(st.randoms(use_true_random=False), st.lists(st.integers(0, 16), max_size=3))
@@ -336,110 +302,3 @@ def test_a_damaged_database_says_that_nothing_is_lost(tmp_path: Path) -> None:
     database(tmp_path).unlink()
     with Store(tmp_path) as store:
         assert list(store.have_generations(keys("a"))) == ["a"]
-
-
-HOLDER = """
-import sys, time, duckdb
-connection = duckdb.connect(sys.argv[1])
-print("held", flush=True)
-time.sleep(float(sys.argv[2]))
-"""
-
-
-def hold(path: Path, seconds: float) -> subprocess.Popen[str]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-c", HOLDER, str(path), str(seconds)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "held\n"
-    process.stdout.close()
-    return process
-
-
-def test_a_database_in_use_is_waited_for(tmp_path: Path) -> None:
-    process = hold(database(tmp_path), 0.4)
-    with Store(tmp_path, wait=20) as store:
-        assert store.last_run_id() is None
-    process.wait()
-
-
-def test_a_database_that_stays_in_use_names_its_holder(tmp_path: Path) -> None:
-    process = hold(database(tmp_path), 60)
-    started = time.monotonic()
-    with pytest.raises(CannotStart) as caught, Store(tmp_path, wait=0.3):
-        pass
-    process.kill()
-    process.wait()
-    assert caught.value.code == "E-LOCK"
-    assert f"process {process.pid}" in caught.value.what
-    assert time.monotonic() - started < 10
-
-
-def test_an_error_inside_a_batch_leaves_the_index_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    put(tmp_path, generation(tmp_path, "a"), scores("a"))
-    with Store(tmp_path) as store:
-        before = contents(store)
-        put(tmp_path, generation(tmp_path, "b"), scores("b"))
-
-        def no_space(rows: object) -> None:
-            raise duckdb.IOException("Could not write: No space left on device")
-
-        monkeypatch.setattr(store, "_note_replications", no_space)
-        with pytest.raises(CannotStart) as caught:
-            store.ingest_spool()
-        assert caught.value.code == "E-DISK"
-        assert contents(store) == before
-        monkeypatch.undo()
-        assert store.ingest_spool().envelopes == 2
-        assert list(store.have_generations(keys("a", "b"))) == ["a", "b"]
-
-
-def test_the_leaderboard_averages_seeds_within_an_item_first(tmp_path: Path) -> None:
-    with Store(tmp_path) as store:
-        store.record_suite(suite())
-        first, second = (str(item.key) for item in suite().items)
-        made = [
-            generation(tmp_path, name, item_key=item, seed=seed)
-            for name, item, seed in (("a", first, 0), ("b", first, 1), ("c", second, 0))
-        ]
-        values = (("a", 0.0), ("b", 1.0), ("c", 2.5))
-        measured = [scores(name, score(value)) for name, value in values]
-        store.ingest([Envelope(p, "x") for p in (*made, *measured)])
-        (row,) = store._rows("SELECT n_items, mean, stderr FROM leaderboard")
-        assert (row["n_items"], row["mean"]) == (2, 1.5)
-        assert row["stderr"] == pytest.approx(1.0)
-
-
-INGESTER = """
-import sys
-from pathlib import Path
-from harness.store import Store
-while True:
-    with Store(Path(sys.argv[1]), wait=30) as store:
-        store.ingest_spool()
-    print("batch", flush=True)
-"""
-
-
-@pytest.mark.slow
-def test_killing_the_coordinator_while_it_ingests_loses_nothing(tmp_path: Path) -> None:
-    payloads = payloads_in(tmp_path)
-    for index, payload in enumerate(payloads):
-        process = subprocess.Popen([sys.executable, "-c", INGESTER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
-        process.stdout.readline()
-        put(tmp_path, payload)
-        time.sleep(0.02 * (index % 5))
-        process.kill()
-        process.wait()
-        process.stdout.close()
-        if index >= 7:
-            break
-    put(tmp_path, *payloads[8:])
-    with Store(tmp_path) as store:
-        assert store.ingest_spool().refused == ()
-        found = contents(store)
-    with Store(tmp_path / "other") as store:
-        store.results = tmp_path
-        store.ingest([Envelope(p, "x") for p in payloads])
-        assert found == contents(store)
