@@ -83,7 +83,7 @@ class VariantSpec:
 class MetricSpec:
     """A registered metric: one column of the board.
 
-    ``scope`` is ``video`` (a function of a clip) or ``set`` (a function of two feature sets). ``requires`` names
+    ``scope`` is ``video`` (a function of a clip) or ``set`` (a function of two feature sets). ``beside`` names
     another metric that must be shown beside it, for a number that misleads alone. ``weights`` are those a video
     metric loads itself; a set metric's belong to its extractor. Below ``min_items`` items a set
     metric is not computed: its number would be mostly bias.
