@@ -30,10 +30,17 @@ def ship_base(source: Path, target: Path) -> list[Path]:
     """Copy a diffusers folder, its three networks in half precision."""
     for name, cls in MODELS.items():
         cls.from_pretrained(source / name).to(torch.float16).save_pretrained(target / name)
+        forget_origin(target / name / "config.json")
     for name in ("scheduler", "feature_extractor"):
         shutil.copytree(source / name, target / name, dirs_exist_ok=True)
     shutil.copy(source / "model_index.json", target)
     return sorted(target.rglob("*.safetensors"))
+
+
+def forget_origin(config: Path) -> None:
+    """Take the path that a model was loaded from out of its config: it says nothing on another machine."""
+    table = {key: value for key, value in json.loads(config.read_text()).items() if key != "_name_or_path"}
+    config.write_text(json.dumps(table, indent=2, sort_keys=True) + "\n")
 
 
 def record(package: Path, files: list[Path]) -> None:
