@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.clip import Clip
 from harness.errors import ItemError, NoSetScore
 from harness.keys import digest, sha256_bytes
 from harness.model import Features
 from harness.paths import feature_relpath, reference_relpath
 from harness.registry import ExtractorSpec, MetricSpec
 from harness.scoring import ScoreStage, checked_rows, load_rows
+from harness.set_detail import at_infinity, small_n, window_curve
 from harness.spool import write_atomic
 from harness.stats import Spread, jackknife
 from harness.tasks import AggregateTask, Fault, ReferenceTask
@@ -37,23 +40,31 @@ class SetStage:
 
     def aggregate(self, task: AggregateTask) -> tuple[dict[str, Any], list[Fault]]:
         """Compute the task's metrics at equal n: ``task.items`` items against as many reference clips."""
-        generated = self._generated(task)
+        generated, places = self._generated(task)
         reference = self._reference(task.extractor, task.items)
         faults: list[Fault] = []
         values: dict[str, float | None] = {}
         for name in task.metrics:
             spec = self.bench.registry.metric(name)
             try:
-                values[name] = self._one(task, spec, generated, reference)
+                values[name] = self._one(task, spec, generated, places, reference)
             except Exception as error:
                 faults.append(fault_of(error, "aggregate", name))
                 self.bench.failure(task, faults[-1], trace_of(error))
         return {"values": values}, faults
 
-    def _one(self, task: AggregateTask, spec: MetricSpec, generated: Features, reference: Features) -> float | None:
+    def _one(
+        self,
+        task: AggregateTask,
+        spec: MetricSpec,
+        generated: Features,
+        places: NDArray[np.int64],
+        reference: Features,
+    ) -> float | None:
         started = time.perf_counter()
         value, spread, reason = measured(spec, generated, reference)
         weights = {w.name: w.sha256 for w in self.bench.registry.extractor(spec.extractor).weights}
+        told = beside(spec, generated, places, reference) if value is not None else {}
         self.bench.envelope(
             f"set-{task.set_key}-{spec.name}-{spec.version}",
             {
@@ -71,7 +82,7 @@ class SetStage:
                 "ci_high": spread.high,
                 "status": "ok" if value is not None else "undefined",
                 "reason": reason,
-                "detail": self._floor(spec, task.items) | {"weights": weights},
+                "detail": self._floor(spec, task.items) | told | {"weights": weights},
                 "seconds": time.perf_counter() - started,
             },
         )
@@ -83,7 +94,7 @@ class SetStage:
         ``floor_n`` is the number of items where the reference has twice as many clips, else half of the reference;
         empty where that is fewer than two clips. No real set can be expected to come closer than this.
         """
-        size = min(items, self.bench.suite.suite.reference_size // 2)
+        size = min(items, self.bench.suite.reference_size // 2)
         key = (spec.name, size)
         if key not in self._floors:
             self._floors[key] = {}
@@ -92,10 +103,12 @@ class SetStage:
                 self._floors[key] = {"floor": value, "floor_n": size} if value is not None else {}
         return self._floors[key]
 
-    def _generated(self, task: AggregateTask) -> Features:
+    def _generated(self, task: AggregateTask) -> tuple[Features, NDArray[np.int64]]:
+        """The task's feature rows, and which window of its video each row is."""
         rows = [load_rows(self.bench.results / feature_relpath(m.features), m.features) for m in task.members]
         groups = [m.item for m, block in zip(task.members, rows, strict=True) for _ in block]
-        return Features(np.concatenate(rows).astype(np.float64), np.array(groups, dtype=np.str_))
+        places = np.concatenate([np.arange(len(block)) for block in rows])
+        return Features(np.concatenate(rows).astype(np.float64), np.array(groups, dtype=np.str_)), places
 
     def _reference(self, name: str, count: int) -> Features:
         """Features of the first ``count`` clips; computed clips are kept, so that a larger count only adds."""
@@ -103,7 +116,8 @@ class SetStage:
         path = self.bench.results / reference_relpath(cache_key(self.bench.suite.reference_key, spec))
         blocks = read_blocks(path)
         missing = islice(self.bench.suite.reference(), len(blocks), max(count, len(blocks)))
-        added = [(clip, checked_rows(network(frames), name)) for clip, frames in missing]
+        fps = self.bench.suite.suite.protocol.fps
+        added = [(clip, checked_rows(network(Clip(frames, fps)), name)) for clip, frames in missing]
         if added:
             blocks += added
             write_blocks(path, blocks)
@@ -136,6 +150,25 @@ def measured(
         return value, jackknife(spec.function, generated, reference) if spread else nothing, ""
     except NoSetScore:  # a smaller set is refused where the whole one is not
         return value, nothing, ""
+
+
+def beside(spec: MetricSpec, generated: Features, places: NDArray[np.int64], reference: Features) -> dict[str, Any]:
+    """What is stored beside a set metric's value.
+
+    ``dim``: the number of features. ``windows``: the value window by window (`harness.set_detail.window_curve`), each
+    of ``windows_n`` rows, for networks that see a video in windows. Of a biased metric also ``small_n``, true where it
+    compares at equal n only, or ``infinite_n``, its value extrapolated where there are enough items for it.
+    """
+    items, dim = len(np.unique(generated.groups)), generated.rows.shape[1]
+    told: dict[str, Any] = {"dim": dim}
+    if (curve := window_curve(spec.function, generated, places, reference)) is not None:
+        told |= {"windows": list(curve.values), "windows_n": curve.n}
+    if spec.biased and small_n(items, dim):
+        told["small_n"] = True
+    if spec.biased:
+        with suppress(NoSetScore):
+            told["infinite_n"] = at_infinity(spec.function, generated, reference)
+    return told
 
 
 def _halves(features: Features, clips: int) -> tuple[Features, Features]:

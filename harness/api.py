@@ -4,18 +4,21 @@
 """
 
 from harness.clip import CUT_PARAMS, Clip
+from harness.contracts import Extractor, Generator
 from harness.errors import CannotStart, HarnessError, ItemError, NoSetScore
 from harness.flow import FLOW_PARAMS, FlowFields
 from harness.flow_camera import CAMERA_PARAMS, camera_flow
 from harness.flow_motion import MOTION_PARAMS, Motion, fastest
 from harness.frechet import frechet_distance, grouped_kernel_distance, kernel_distance
-from harness.model import Features, Frames, Image, Item, Needs, Protocol, Request, Score, Weight
+from harness.model import Features, Frames, HubSource, Image, Item, Needs, Protocol, Request, Score, Weight
 from harness.occlusion import landed, warp
-from harness.registry import Extractor, Generator, extractor, metric, variant
+from harness.registry import extractor, metric, variant
+from harness.torchmetric import torchmetric
 from harness.weights import listed as listed_weight
 from harness.weights import resolve as resolve_weight
 from harness.weights import safetensors_header
 from harness.weights import shipped as shipped_weight
+from harness.weights import unpinned as unpinned_weight
 from harness.weights_catalogue import known_weight
 from harness.windows_time import window_means, window_ratios
 
@@ -32,6 +35,7 @@ __all__ = [
     "Frames",
     "Generator",
     "HarnessError",
+    "HubSource",
     "Image",
     "Item",
     "ItemError",
@@ -55,6 +59,8 @@ __all__ = [
     "resolve_weight",
     "safetensors_header",
     "shipped_weight",
+    "torchmetric",
+    "unpinned_weight",
     "variant",
     "warp",
     "window_means",

@@ -28,15 +28,18 @@ class Verb:
 # In the order of work, which is also the order of the help.
 VERBS = {
     "list": Verb("harness.commands.list", "List variants, metrics, suites or extractors."),
-    "show": Verb("harness.commands.show", "Show one variant, metric or suite in full."),
+    "show": Verb("harness.commands.show", "Show one variant, metric or suite in full, or what each metric sees."),
     "doctor": Verb("harness.commands.doctor", "Check what this machine has, and what a variant lacks here."),
     "run": Verb("harness.commands.run", "Make the videos that are missing, measure them, show the table."),
     "status": Verb("harness.commands.status", "Look at the run that is going, from any terminal."),
     "compare": Verb("harness.commands.compare", "Compare two variants item by item, or see what each part buys."),
-    "export": Verb("harness.commands.export", "Write results as files for git, one per variant."),
+    "export": Verb("harness.commands.export", "Write results as files for git, one per variant, or as a table."),
     "validate": Verb("harness.commands.validate", "Check result files before they are published."),
     "publish": Verb("harness.commands.publish", "Build the static site from result files."),
     "posttune": Verb("harness.exvideo.posttune_cli", "Post-tune a variant's checkpoint.", "posttune"),
+    "convert": Verb(
+        "harness.commands.convert", "Rewrite an extension checkpoint in ExVideo's published format, or in ours."
+    ),
     "help": Verb("harness.commands.help", "Explain an error code such as E-WEIGHTS."),
 }
 

@@ -11,7 +11,8 @@ A variant's file was edited while a run was going, so that its videos would no l
 Run the same command again: the new parameters make new videos under their own key.""",
     "E-CHECKPOINT": """\
 A checkpoint is not what the variant expects: another format, another extension, missing or surplus tensors.
-The message names the tensors. Make it again with `harness posttune`, or restore the file.""",
+The message names the tensors. Make it again with `harness posttune`, or restore the file. ExVideo's published format
+is read as well, and `harness convert` writes it; a file that is shorter than it was cannot be read: fetch it again.""",
     "E-COMPARE": """\
 Two results may not be compared: another suite, protocol or metric version, or too little in common. The message names
 the difference. Compare results of one suite version and one release; `harness run` fills in what is missing.""",
@@ -40,6 +41,9 @@ An array is not a video (uint8 [frames, height, width, 3]), or not the number of
     "E-GENERATE": """\
 A variant raised an exception while making one video. The traceback is recorded in the failures table and in the
 worker's log under results/runs. The run goes on with the other videos; running again tries this one again.""",
+    "E-IMAGE": """\
+A text-to-image model drew something that cannot begin a video: another size than asked for, or one colour from edge to
+edge, as filters for unwanted content leave it. Change the prompt or the size, or take another pipeline or seed.""",
     "E-IO": """\
 The disk reported an input or output error. The task is tried again up to twice.""",
     "E-LOAD": """\
@@ -49,7 +53,10 @@ the failures table.""",
 Another process is using this results folder. One run per folder: watch it with `harness status`, wait for it, or
 use another folder with --results DIR. A lock ends with its process, however that ends.""",
     "E-MEMORY": """\
-Memory, of the machine or of the GPU, ran out during a task. It is tried again up to twice.""",
+Memory, of the machine or of the GPU, ran out during a task. It is tried again in a fresh process: a measurement up to
+twice, a video up to three times, each time in the next lighter way that its variant has, without changing the result
+(parts of the model wait on the CPU, one branch of guidance at a time, layers in pieces). What was done is recorded with
+the video. `harness run --offload` begins with the first of these; `harness doctor VARIANT` says what a row needs.""",
     "E-NAN": """\
 Training or sampling gave a number that is not finite. A lower learning rate or full precision may help.""",
     "E-NEEDS": """\
@@ -75,8 +82,9 @@ The training policy leaves no parameter to train for this extension. Choose anot
 There is no result file that can be shown. `harness export` writes them, `harness validate` says what is wrong with
 one, and `harness publish --local` shows what the results folder holds.""",
     "E-REFERENCE": """\
-The suite's reference set has fewer clips than the run has items; a set metric compares equal numbers.
-Take fewer items with --limit N.""",
+The reference set cannot be used: it has fewer clips than the run has items, which a set metric compares in equal
+numbers, or $HARNESS_REFERENCE, a folder of real videos for suites without a reference set of their own, names no such
+folder or one with a video that is too short. Take fewer items with --limit N, or see to the folder.""",
     "E-RESULT": """\
 A result file is malformed (the message points into it), or there are no results to write. `harness run` makes
 results, `harness export` writes files.""",
@@ -91,7 +99,8 @@ The other metrics of the video are not affected.""",
     "E-SCRIPTED": """\
 A fault that a test asked the fake engine for.""",
     "E-SETTINGS": """\
-Sampling or training settings that cannot be, such as a negative number of steps. The message names the setting.""",
+Sampling or training settings that cannot be, such as a negative number of steps, or a clip so large that a tensor of
+it could not be indexed. The message names the setting.""",
     "E-SHAPE": """\
 A variant returned frames of another number, size or type than the suite's protocol. Every row of a suite is scored
 on the same: uint8 [frames, height, width, 3].""",
@@ -110,9 +119,14 @@ A name that does not exist, or not in that version. The nearest names are in the
     "E-VIDEO": """\
 A stored video is missing, damaged, or not the one that was recorded. Delete the file the message names and run the
 same command again: only this video is made anew, from the same seed. Until then its item has no new scores.""",
+    "E-VRAM": """\
+The selected variants want more GPU memory than is free. `harness run --offload` lets parts of a model wait on the CPU:
+slower, the same videos. Other programs on the GPU can be ended, or the rows left out with --variants 'all,-NAME'.""",
     "E-WEIGHTS": """\
 Weights are not on this machine. They are looked for in the installed package, $HARNESS_WEIGHTS, ./weights and
-~/.cache/exvideo-bench/weights. The message has the command that makes or fetches them.""",
+~/.cache/exvideo-bench/weights, those of the Hub in its own cache too. The message has the command that makes or fetches
+them. $HARNESS_SVD names the base of the svd family: a Hub id, a folder in diffusers' format, or the authors' single
+file; a file of another size than SVD-XT is described by a JSON file of the same stem beside it.""",
     "E-WEIGHTS-DIGEST": """\
 A weight file has another sha256 than the variant stands for: another checkpoint would be scored under this name.
 Restore the file. A checkpoint that is meant to differ is a variant of its own. Other variants can be run with

@@ -6,7 +6,7 @@ nothing. Only what comes from the index has feature rows, which the test of a se
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,12 +51,13 @@ class Library:
     """
 
     def __init__(self, suite: str, results: Path, plugins: Sequence[Path] = ()) -> None:
+        from harness.reference_folder import with_reference
         from harness.registry import load_plugins
         from harness.suite import load_suite
 
         self.results = results
         self.registry: Registry = load_plugins(plugins)
-        self.suite: LoadedSuite = load_suite(suite)
+        self.suite: LoadedSuite = with_reference(load_suite(suite))
         self._stack = ExitStack()
         self._store: Store | None = None
 
@@ -96,6 +97,14 @@ class Library:
             except Refused:
                 absent[f"{spec.name}@{spec.revision}"] = spec.family
         return found, absent
+
+    def of_family(self, wanted: Callable[[VariantSpec], bool]) -> list[Submission]:
+        """The results of all variants of a kind that the index or files have."""
+        found = []
+        for spec in filter(wanted, self.registry.variants.values()):
+            with suppress(Refused):
+                found.append(self._of(spec).submission)
+        return found
 
     def _of(self, spec: VariantSpec) -> Source:
         from harness.export import export

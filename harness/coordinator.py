@@ -19,7 +19,19 @@ from harness.errors import CannotStart, HarnessError
 from harness.plan import Plan, Row, Unit, aggregate_tasks, reference_tasks, score_task
 from harness.spool import write_envelope
 from harness.status import Status, now, write_status
-from harness.tasks import MAX_ATTEMPTS, AggregateTask, Event, Fault, GenerateTask, ReferenceTask, ScoreTask, Task, again
+from harness.tasks import (
+    MAX_ATTEMPTS,
+    MAX_MEMORY_ATTEMPTS,
+    AggregateTask,
+    Event,
+    Fault,
+    GenerateTask,
+    ReferenceTask,
+    ScoreTask,
+    Task,
+    again,
+    lighter,
+)
 
 POLL_SECONDS = 0.2
 INGEST_SECONDS = 2.0
@@ -78,6 +90,7 @@ class Coordinator:
         ingest: index the spool; returns how many envelopes it refused, whose work is still to do.
         folder: the run's folder, for ``status.json``.
         spool: the folder for the coordinator's own envelopes (failures of lost workers).
+        lighter: how many steps towards less memory every video is begun with.
     """
 
     def __init__(
@@ -92,8 +105,10 @@ class Coordinator:
         folder: Path,
         spool: Path,
         run_id: str,
+        lighter: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.lighter = lighter
         self.plan, self.engine, self.watcher = plan, engine, watcher
         self.features = dict(features)
         self.ingest, self.folder, self.spool, self.run_id, self.clock = ingest, folder, spool, run_id, clock
@@ -153,7 +168,7 @@ class Coordinator:
             self._finish_sets(row)
         for row in self._longest_first():
             for task in row.make:
-                self._submit(task)
+                self._submit(dataclasses.replace(task, lighter=self.lighter))
 
     def _longest_first(self) -> list[Row]:
         """The order of making: what takes longest first, so that no worker is left with a long tail alone."""
@@ -189,6 +204,8 @@ class Coordinator:
         match task:
             case GenerateTask():
                 self.outcome.made += 1
+                if task.attempt > 1 and (lightened := event.result.get("lightened")):
+                    self.watcher.note(f"{task.label}: made with {', '.join(lightened)}; the result is the same")
                 if not self._draining:
                     row, unit = self._units[task.gen_key]
                     self._score(row, unit, event.result["video_sha256"], event.result["frames_sha256"])
@@ -222,7 +239,12 @@ class Coordinator:
         if fault.code == "E-DISK" and not self.outcome.stopped:
             self.outcome.stopped = _disk_full(fault, str(self.folder))
             self._drain("The disk is full: finishing what is in hand")
-        if fault.retryable and self._may_retry(task):
+        if isinstance(task, GenerateTask) and fault.code == "E-MEMORY" and fault.retryable:
+            if task.attempt < MAX_MEMORY_ATTEMPTS and not self._draining:
+                self.watcher.note(f"{task.label}: memory ran out; once more in a fresh process, lighter if it can be")
+                self._submit(lighter(task))
+                return
+        elif fault.retryable and self._may_retry(task):
             self._submit(again(task))
             return
         self._give_up(task, event.faults)

@@ -5,30 +5,21 @@ from __future__ import annotations
 import os
 import platform
 import tempfile
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 import harness
+from harness.doctor_weights import weight_findings
 from harness.errors import HarnessError
+from harness.findings import Finding
 from harness.machine import Machine, free_bytes, look
-from harness.model import Weight
 from harness.registry import Registry, VariantSpec
-from harness.weights import missing, resolve
+from harness.weights import missing
 
 MIN_FREE_BYTES = 1_000_000_000
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One check: ``state`` is ``ok``, ``warning`` or ``missing``; ``remedy`` says what to do about the latter two."""
-
-    name: str
-    state: str
-    detail: str
-    remedy: str = ""
+SHOWN = 4  # names in a list before it is cut
 
 
 def examine(registry: Registry, variant: VariantSpec | None, results: Path) -> list[Finding]:
@@ -37,7 +28,7 @@ def examine(registry: Registry, variant: VariantSpec | None, results: Path) -> l
     found = [_python(), _codec(), _disk(results), _torch(machine), _gpu(machine, variant)]
     if variant is None:
         return [*found, *_plugins(registry), _variants(registry)]
-    return [*found, *_weights(variant.config.needs().weights)]
+    return [*found, *weight_findings(variant.config.needs().weights)]
 
 
 def _python() -> Finding:
@@ -78,25 +69,25 @@ def _gpu(machine: Machine, variant: VariantSpec | None) -> Finding:
     needs = variant.config.needs() if variant else None
     wanted = "missing" if needs and needs.gpu else "ok"
     if not machine.gpus:
-        return Finding("CUDA", wanted, "no NVIDIA GPU found; control and mini rows need none", "use a machine with one")
+        memory = f" with {needs.vram_bytes / 1e9:.0f} GB of memory free" if needs and needs.vram_bytes else ""
+        detail = (
+            f"no NVIDIA GPU found; {variant.name} needs one{memory}"
+            if needs and needs.gpu and variant
+            else ("no NVIDIA GPU found; control and mini rows need none")
+        )
+        return Finding("CUDA", wanted, detail, "use a machine with one")
     names = ", ".join(f"{gpu.name} ({gpu.free_bytes / 1e9:.1f} GB free)" for gpu in machine.gpus)
     if not machine.cuda:
         state = "missing" if wanted == "missing" else "warning"
         return Finding(
             "CUDA", state, f"{names}, but torch {machine.torch} is built without CUDA", "install torch for CUDA"
         )
-    if needs and needs.vram_bytes > max(gpu.free_bytes for gpu in machine.gpus):
-        return Finding("CUDA", "missing", f"{names}; {needs.vram_bytes / 1e9:.1f} GB are needed", "free GPU memory")
+    if variant and needs and needs.vram_bytes > max(gpu.free_bytes for gpu in machine.gpus):
+        detail = f"{names}; {needs.vram_bytes / 1e9:.1f} GB are needed"
+        return Finding(
+            "CUDA", "missing", detail, f"free GPU memory, or: harness run --variants {variant.name} --offload"
+        )
     return Finding("CUDA", "ok", names)
-
-
-def _weights(weights: Iterable[Weight]) -> Iterator[Finding]:
-    for weight in weights:
-        name = f"weights {weight.name}"
-        try:
-            yield Finding(name, "ok", str(resolve(weight)))
-        except HarnessError as error:
-            yield Finding(name, "missing", f"{error.what} {error.why}".strip(), weight.how or error.fix)
 
 
 def _plugins(registry: Registry) -> Iterator[Finding]:
@@ -108,6 +99,9 @@ def _variants(registry: Registry) -> Finding:
     lacking = [s.name for s in registry.variants.values() if missing(s.config.needs().weights)]
     total = len(registry.variants)
     detail = f"{total - len(lacking)} of {total} have their weights"
+    rest = f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
     if not lacking:
         return Finding("variants", "ok", detail)
-    return Finding("variants", "warning", f"{detail}; not: {', '.join(lacking)}", f"harness doctor {lacking[0]}")
+    return Finding(
+        "variants", "warning", f"{detail}; not: {', '.join(lacking[:SHOWN])}{rest}", f"harness doctor {lacking[0]}"
+    )

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from harness.columns import ordered as in_order
 from harness.errors import Refused
 from harness.keys import GenKey, MetricKey
 from harness.model import Item, Suite, generation_key, set_key
@@ -47,7 +48,8 @@ def export(
     made = {generation.gen_key: generation for generation in store.generations(wanted)}
     if not made:
         raise _nothing(store, suite, variant)
-    ordered = sorted(metrics.items(), key=lambda pair: (pair[1].scope != "video", pair[1].name, pair[1].version))
+    keys = {spec.label: key for key, spec in metrics.items()}
+    ordered = [(keys[spec.label], spec) for spec in in_order(metrics.values())]
     sets = _set_keys(suite, list(wanted), reference_key)
     rows = _rows(wanted, made, _by_video(store.scores(made, metrics)))
     set_scores = [_set_score(score) for score in _longest(store.set_scores(sets), ordered)]
@@ -55,7 +57,7 @@ def export(
     newest = max(made.values(), key=lambda g: (g.run_id, g.gen_key))
     return {
         "schema": SCHEMA,
-        "suite": _suite(suite),
+        "suite": suite_record(suite),
         "variant": _variant(variant, trainable_parameters, training),
         "metrics": [_metric(spec, key) for key, spec in ordered if spec.label in measured],
         "run": _last_run(store, made.values()),
@@ -103,7 +105,8 @@ def _nothing(store: Queries, suite: Suite, variant: VariantSpec) -> Refused:
     )
 
 
-def _suite(suite: Suite) -> dict[str, Any]:
+def suite_record(suite: Suite) -> dict[str, Any]:
+    """A suite as result files have it."""
     manifest = suite.manifest()
     return {
         "name": suite.name,
@@ -131,7 +134,7 @@ def _variant(spec: VariantSpec, trainable: int | None, training: Mapping[str, An
 
 
 def _metric(spec: MetricSpec, key: MetricKey) -> dict[str, Any]:
-    names = ("name", "version", "better", "unit", "summary", "scope", "beside")
+    names = ("name", "version", "better", "unit", "summary", "scope", "beside", "aspect", "headline")
     return {**{name: getattr(spec, name) for name in names}, "key": key}
 
 

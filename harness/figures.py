@@ -86,6 +86,19 @@ class Scatter:
     y_ticks: tuple[Tick, ...]
 
 
+@dataclass(frozen=True)
+class Curve:
+    """A line over equally spaced steps with intervals; ``points`` are (x, y, low, high), gaps left out.
+
+    ``origin`` is the height of the first point, None where that has no value.
+    """
+
+    width: float
+    height: float
+    points: tuple[tuple[float, float, float | None, float | None], ...]
+    origin: float | None
+
+
 Estimate = tuple[float, float | None, float | None]  # value, low, high
 
 
@@ -144,6 +157,22 @@ def line(
     x = Scale(0, max(len(values) - 1, 1), PAD, width - PAD)
     y = Scale(min(known), max(known), height - PAD, PAD)
     return tuple((x(i), y(v)) for i, v in enumerate(values) if v is not None)
+
+
+def curves(series: Sequence[Sequence[Estimate | None]], width: float = 132, height: float = 64) -> tuple[Curve, ...]:
+    """Small multiples: every series from its first step to its last, all on one vertical scale."""
+    limits = span([estimate for steps in series for estimate in steps if estimate is not None])
+    if limits is None:
+        return tuple(Curve(width, height, (), None) for _ in series)
+    y = Scale(limits[0], limits[1], height - PAD, PAD)
+    drawn = []
+    for steps in series:
+        x = Scale(0, max(len(steps) - 1, 1), PAD, width - PAD)
+        known = [(i, estimate) for i, estimate in enumerate(steps) if estimate is not None]
+        ends = [[None if v is None else y(v) for v in estimate[1:]] for _, estimate in known]
+        points = tuple((x(i), y(e[0]), low, high) for (i, e), (low, high) in zip(known, ends, strict=True))
+        drawn.append(Curve(width, height, points, points[0][1] if known and known[0][0] == 0 else None))
+    return tuple(drawn)
 
 
 def _point(label: str, role: str, x: float, estimate: Estimate, scale: Scale) -> Point:

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import ItemError
+from harness.flow_brightness import balanced
 from harness.model import Frames, Weight
 
 Float32 = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
 
 FULL_SIDE = 256  # pixels; the preset is made for frames of this size and larger
 
@@ -33,12 +35,14 @@ class DisFlow:
     Enlarging buys nothing over the finest scale and costs more. With noise of SD 1 % on moving clips the last row is
     also the most accurate of these (.417 against .427 to .745).
 
-    The refinement assumes that a point keeps its brightness, so a flicker of the whole frame would turn into motion
-    (speeds up to .44 px on a still). The two frames of a pair are therefore brought to one brightness first: the
-    median of their difference is taken out, half from each. The median, because what moves covers a part of the
-    frame and leaves it alone. On 96 pairs without flicker the error is .163 instead of .161; matching mean and
-    contrast instead costs .210, because a bright shape that enters would darken everything else. What a change of
-    contrast or of a part of the frame does to the flow stays.
+    The refinement assumes that a point keeps its brightness, and it takes bytes. The two frames of a pair are therefore
+    brought to one brightness and contrast, and their common range is stretched to 0..255 (`harness.flow_brightness`),
+    for a sixth of the time. On 72 other pairs, against the median of their difference taken out and no stretch: error
+    .183 / .138 instead of .205 / .162, with noise of SD 1 % .385 instead of .392 (all visible pixels), coverage .851
+    instead of .842. Under a flicker of the whole frame's brightness of up to 10 % the smoothness of panning clips of
+    the world moves by less than .001. Under a flicker of its gain it falls by .07 to .23 (.17 to .73 before, or to no
+    motion at all): that is what rounding such frames to bytes does to smooth backgrounds. Unrounded it falls by .05 at
+    most, in textured clips by .006. What a change of a part of the frame does to the flow stays.
     """
 
     SMALL: Mapping[str, float] = {"finest_scale": 0, "blur_sigma": 0.7, "iterations": 20, "alpha": 40.0}
@@ -47,7 +51,7 @@ class DisFlow:
     params: Mapping[str, object] = {
         "backend": "dis-medium",
         "below_256": SMALL,
-        "brightness": "median difference removed",
+        "brightness": "gain and offset matched along a coarse flow, range stretched",
     }
     weights: tuple[Weight, ...] = ()
 
@@ -58,9 +62,15 @@ class DisFlow:
             raise ItemError("E-FLOW", f"Flow needs frames of {self.MIN_SIDE} pixels or more, got {width}x{height}.")
         cv2.setNumThreads(1)  # workers share the machine; the result does not depend on it
         small = min(height, width) < FULL_SIDE
-        engine = self._engine(small)
+        engine, rough = self._engine(small), cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+
+        def coarse(first: Bytes, second: Bytes) -> Float32:
+            found: Float32 = rough.calc(first, second, None)
+            return found
+
         for start in starts:
-            first, second = balanced(self._grey(images[start], small), self._grey(images[start + gap], small))
+            grey = [self._grey(images[k], small) for k in (start, start + gap)]
+            first, second = balanced(grey[0], grey[1], coarse)
             yield engine.calc(first, second, None), engine.calc(second, first, None)
 
     def _engine(self, small: bool) -> cv2.DISOpticalFlow:
@@ -76,13 +86,3 @@ class DisFlow:
         if small:
             grey = cv2.GaussianBlur(grey, (0, 0), self.SMALL["blur_sigma"])
         return np.asarray(grey, np.float32)
-
-
-def balanced(first: Float32, second: Float32) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Two grey frames [h, w] with the median of their difference taken out, half from each, as uint8."""
-    half = float(np.median(second - first)) / 2
-    return _rounded(first + half), _rounded(second - half)
-
-
-def _rounded(grey: Float32) -> NDArray[np.uint8]:
-    return np.asarray(np.clip(np.rint(grey), 0, 255), np.uint8)

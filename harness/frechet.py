@@ -11,6 +11,7 @@ thousands of times faster for N < d. Covariances divide by N - 1. All arithmetic
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,8 @@ from harness.errors import ItemError
 from harness.model import Features
 
 Float = NDArray[np.float64]
+
+MIN_ROWS = 2
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,35 @@ class Moments:
         factor = centred / np.sqrt(len(values) - 1)
         trace = float(np.square(factor).sum())
         if factor.shape[0] > factor.shape[1]:
-            weights, vectors = np.linalg.eigh(factor.T @ factor)
-            factor = np.sqrt(np.clip(weights, 0, None))[:, None] * vectors.T
+            factor = _root(factor.T @ factor)
         return cls(values.mean(0), trace, factor)
+
+    @classmethod
+    def streamed(cls, batches: Iterable[ArrayLike]) -> Moments:
+        """Reduce rows that come in batches [n, d] of any sizes, holding one batch and a [d, d] sum at a time.
+
+        Batches are merged by the pairwise update of Chan, Golub and LeVeque (1979), which loses no digits to means
+        that are large against the spread. With fewer rows than dimensions `of` is smaller and more exact.
+
+        Raises:
+            ItemError: E-FEATURES, fewer than two rows in all, other dimensions, or values that are not finite.
+        """
+        count, mean, scatter = 0, np.zeros(0), np.zeros((0, 0))
+        for batch in batches:
+            values = _finite(np.atleast_2d(np.asarray(batch, np.float64)))
+            if not count:
+                mean, scatter = np.zeros(values.shape[1]), np.zeros((values.shape[1], values.shape[1]))
+            _same_size(mean, values[0])
+            own = values.mean(0)
+            shift, total = own - mean, count + len(values)
+            centred = values - own
+            scatter += centred.T @ centred + np.outer(shift, shift) * (count * len(values) / total)
+            mean = mean + shift * (len(values) / total)
+            count = total
+        if count < MIN_ROWS:
+            raise _too_few(f"{count} in all")
+        covariance = scatter / (count - 1)
+        return cls(mean, float(np.trace(covariance)), _root(covariance))
 
     def distance(self, other: Moments) -> float:
         """Squared 2-Wasserstein distance of the two Gaussians; not clipped, so rounding may leave it at -1e-11.
@@ -56,8 +85,7 @@ class Moments:
         Raises:
             ItemError: E-FEATURES, the dimensions differ.
         """
-        if self.mean.shape != other.mean.shape:
-            raise ItemError("E-FEATURES", f"Feature dimensions differ: {self.mean.size} and {other.mean.size}.")
+        _same_size(self.mean, other.mean)
         shift = self.mean - other.mean
         cross = np.linalg.svd(self.factor @ other.factor.T, compute_uv=False).sum()
         return float(shift @ shift + self.trace + other.trace - 2 * cross)
@@ -111,16 +139,36 @@ def checked(rows: ArrayLike) -> Float:
         ItemError: E-FEATURES.
     """
     values = np.asarray(rows, dtype=np.float64)
-    if values.ndim != 2 or len(values) < 2:
-        raise ItemError(
-            "E-FEATURES",
-            f"A set distance needs at least 2 feature rows, got an array of shape {values.shape}.",
-            fix="score more videos of this variant",
-        )
+    if values.ndim != 2 or len(values) < MIN_ROWS:
+        raise _too_few(f"an array of shape {values.shape}")
+    return _finite(values)
+
+
+def _too_few(got: str) -> ItemError:
+    return ItemError(
+        "E-FEATURES",
+        f"A set distance needs at least {MIN_ROWS} feature rows, got {got}.",
+        fix="score more videos of this variant",
+    )
+
+
+def _finite(values: Float) -> Float:
     if not np.isfinite(values).all():
         bad = int(np.flatnonzero(~np.isfinite(values).all(1))[0])
         raise ItemError("E-FEATURES", f"Feature row {bad} holds NaN or infinity.")
     return values
+
+
+def _same_size(first: Float, second: Float) -> None:
+    if first.shape != second.shape:
+        raise ItemError("E-FEATURES", f"Feature dimensions differ: {first.size} and {second.size}.")
+
+
+def _root(covariance: Float) -> Float:
+    """A factor [d, d] whose transpose times itself is a covariance; rounding below zero is taken as zero."""
+    weights, vectors = np.linalg.eigh(covariance)
+    root: Float = np.sqrt(np.clip(weights, 0, None))[:, None] * vectors.T
+    return root
 
 
 def _kernel(x: Float, y: Float) -> Float:

@@ -7,17 +7,20 @@ import os
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from harness.contracts import Generator
 from harness.errors import HarnessError, ItemError
 from harness.keys import sha256_file
+from harness.memory import peak_rss, peak_vram, reset_peaks
 from harness.model import Frames, Protocol, Request, frames_digest, generation_key
 from harness.noise import make_noise
 from harness.paths import video_relpath
-from harness.registry import Generator, VariantSpec
+from harness.registry import VariantSpec
 from harness.spool import sync_folder
 from harness.tasks import Fault, GenerateTask
 from harness.video import read_master, write_master
@@ -66,20 +69,23 @@ class GenerateStage:
         generator, load_seconds = self._load(spec)
         self.stage = "generate"
         noise = make_noise(item.key, task.seed)
-        request = Request(item, task.seed, protocol, bench.suite.image(item), noise, lambda: bench.suite.real(item))
-        _reset_peak()
+        real = partial(bench.suite.real, item)
+        settings: dict[str, Any] = {}
+        image = bench.suite.image(item)
+        request = Request(item, task.seed, protocol, image, noise, real, real, task.lighter, settings.update)
+        reset_peaks()
         started = time.perf_counter()
         frames = check_frames(generator.generate(request), protocol, spec.name)
         seconds = time.perf_counter() - started
-        peak = _peak_vram()
+        peaks = {"peak_vram_bytes": peak_vram(), "peak_rss_bytes": peak_rss()}
         self.stage = "encode"
         sha256, frames_sha256, size = store_master(bench, frames, protocol.fps)
         made = {"video_sha256": sha256, "frames_sha256": frames_sha256, "seconds": seconds, "video_bytes": size}
         made["relpath"] = video_relpath(sha256)
-        cost = {"load_seconds": load_seconds, "peak_vram_bytes": peak, "attempts": task.attempt}
+        cost = {"load_seconds": load_seconds, **peaks, "attempts": task.attempt, "settings": settings}
         payload = generation_record(task.gen_key, request, spec, noise.digest)
         bench.envelope(f"generation-{task.gen_key}", {**payload, **made, **cost})
-        return made
+        return {**made, "lightened": list(settings.get("lightened", ()))}
 
     def _load(self, spec: VariantSpec) -> tuple[Generator, float]:
         """The generator, and the seconds its loading took if this call loaded it (0 otherwise)."""
@@ -179,15 +185,3 @@ def _free_memory() -> None:
     gc.collect()
     if (torch := sys.modules.get("torch")) and torch.cuda.is_available():
         torch.cuda.empty_cache()
-
-
-def _reset_peak() -> None:
-    if (torch := sys.modules.get("torch")) and torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
-
-
-def _peak_vram() -> int | None:
-    """Most bytes that were allocated on the GPU since `_reset_peak`; None without a GPU."""
-    if (torch := sys.modules.get("torch")) and torch.cuda.is_available():
-        return int(torch.cuda.max_memory_allocated())
-    return None

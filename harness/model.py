@@ -102,11 +102,17 @@ class WheelSource:
 
 @dataclass(frozen=True)
 class HubSource:
-    """A file of a repository on the Hugging Face Hub; ``revision`` is a branch, tag or commit."""
+    """A file of a repository on the Hugging Face Hub; ``revision`` is a branch, tag or commit.
+
+    ``beside`` are small files without which it is of no use, such as its configuration: fetched along with it, to the
+    same place relative to it. ``gated`` tells that the repository asks for its licence to be accepted first.
+    """
 
     repo: str
     file: str
     revision: str = "main"
+    beside: tuple[str, ...] = ()
+    gated: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,6 +142,17 @@ class Needs:
     gpu: bool = False
     vram_bytes: int = 0
     real: bool = False  # the suite must hold a real continuation of every image (controls only)
+    real_times: int = 1  # how many times as long as a video that continuation must be
+    min_size: int = 0  # smallest width and height of a video, in pixels
+    max_frames: int = 0  # longest video, 0 for any
+
+
+def _no_longer(num_frames: int) -> None:
+    """A request for which no more frames are known than its own."""
+
+
+def _unheard(**settings: object) -> None:
+    """A request whose settings nobody records."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +162,10 @@ class Request:
     ``image`` is uint8 [H, W, 3] at the protocol's size. ``noise(stream, shape)`` draws standard normal float32
     noise on the CPU that depends only on item, seed and stream name: batch, device and worker cannot change it.
     ``real()`` gives the suite's real continuation of the image, uint8 [T, H, W, 3], or None where there is none;
-    only a control may use it.
+    ``longer(n)`` the first n frames of it, None where it has fewer. Only a control may use them.
+    ``lighter`` counts how often memory ran out for this video: a generator takes as many steps towards less memory as
+    it has, of those that leave its arithmetic alone. ``note(name=value)`` records how the video was made, in JSON's
+    types; a ``lightened`` list of text is also shown to the user.
     """
 
     item: Item
@@ -154,6 +174,9 @@ class Request:
     image: Image
     noise: Callable[[str, tuple[int, ...]], NDArray[np.float32]]
     real: Callable[[], Frames | None]
+    longer: Callable[[int], Frames | None] = _no_longer
+    lighter: int = 0
+    note: Callable[..., None] = _unheard
 
 
 @dataclass(frozen=True)

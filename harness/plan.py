@@ -9,7 +9,7 @@ from typing import NamedTuple
 from harness.errors import CannotStart
 from harness.keys import GenKey
 from harness.machine import Machine
-from harness.model import Item, Needs, Suite, Weight, generation_key, set_key
+from harness.model import Item, Needs, Protocol, Suite, Weight, generation_key, set_key
 from harness.registry import MetricSpec, VariantSpec
 from harness.tasks import AggregateTask, GenerateTask, Member, ReferenceTask, ScoreTask
 
@@ -172,13 +172,29 @@ def make_plan(
     return Plan(suite, items, tuple(columns), rows, _estimate(suite, rows, have))
 
 
-def skip_of(needs: Needs, machine: Machine, missing: Sequence[Weight], *, has_real: bool) -> Skip:
-    """Why a variant cannot run on ``machine`` with these weights missing."""
+def skip_of(
+    needs: Needs, machine: Machine, missing: Sequence[Weight], *, has_real: bool, has_longer: bool = True
+) -> Skip:
+    """Why a variant cannot run on ``machine`` with these weights missing; without a GPU, weights would not help."""
+    if needs.gpu and (lacking := _gpu_skip(needs, machine)).reason:
+        return lacking
     if missing:
         return missing_weights(missing)
     if needs.real and not has_real:
         return Skip("the suite has no real clips")
-    return _gpu_skip(needs, machine) if needs.gpu else Skip()
+    if needs.real_times > 1 and not has_longer:
+        return Skip(f"the suite has no real clips of {needs.real_times} times a video's length")
+    return Skip()
+
+
+def protocol_skip(needs: Needs, protocol: Protocol) -> Skip:
+    """Why a variant cannot make videos of a suite's size and length, whatever the machine has."""
+    size = f"{protocol.width}x{protocol.height}"
+    if min(protocol.width, protocol.height) < needs.min_size:
+        return Skip(f"makes videos of {needs.min_size} pixels and more, this suite's have {size}")
+    if needs.max_frames and protocol.num_frames > needs.max_frames:
+        return Skip(f"makes up to {needs.max_frames} frames, this suite's videos have {protocol.num_frames}")
+    return Skip()
 
 
 def missing_weights(missing: Sequence[Weight]) -> Skip:
@@ -196,7 +212,8 @@ def _gpu_skip(needs: Needs, machine: Machine) -> Skip:
         )
     most = max(gpu.free_bytes for gpu in machine.gpus)
     if needs.vram_bytes > most:
-        return Skip(f"needs {needs.vram_bytes / 1e9:.1f} GB of GPU memory, {most / 1e9:.1f} GB are free")
+        why = f"needs {needs.vram_bytes / 1e9:.1f} GB of GPU memory, {most / 1e9:.1f} GB are free"
+        return Skip(why, "add --offload: parts of the model wait on the CPU, which takes less GPU memory")
     return Skip()
 
 

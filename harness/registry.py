@@ -16,38 +16,17 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
+from harness.columns import ASPECTS
+from harness.contracts import Extractor
 from harness.errors import HarnessError, UsageError, unknown_name
 from harness.keys import MetricKey, VariantKey, digest, sha256_file
-from harness.model import Direction, Frames, Needs, Request, Weight
+from harness.model import Direction, Weight
+from harness.responses import problem
 
 Level = str | int | bool
 BUILT_IN = ("harness.variants", "harness.metrics")
-
-
-@runtime_checkable
-class Generator(Protocol):
-    """A loaded variant."""
-
-    def generate(self, request: Request) -> Frames:
-        """Make one video: uint8 [T, H, W, 3] of exactly the protocol's size."""
-        ...
-
-
-class Variant(Protocol):
-    """A frozen dataclass of configuration; its fields are the parameters that enter the key."""
-
-    def needs(self) -> Needs:
-        """Weights and hardware."""
-        ...
-
-    def load(self, device: str) -> Generator:
-        """Load everything; ``device`` is torch's name of it."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -56,6 +35,7 @@ class VariantSpec:
 
     ``factors`` places it in an experiment: which level of each factor it has. Variants of one family that name the
     same factors are analysed together (see `harness.ablation`). A description, never identity.
+    ``suites`` are those it is meant for, names or globs, empty for any.
     """
 
     name: str
@@ -66,6 +46,7 @@ class VariantSpec:
     config: Any  # an instance of Variant
     source: str
     factors: Mapping[str, Level] = field(default_factory=dict, hash=False)
+    suites: tuple[str, ...] = ()
 
     @property
     def params(self) -> dict[str, object]:
@@ -86,7 +67,10 @@ class MetricSpec:
     ``scope`` is ``video`` (a function of a clip) or ``set`` (a function of two feature sets). ``beside`` names
     another metric that must be shown beside it, for a number that misleads alone. ``weights`` are those a video
     metric loads itself; a set metric's belong to its extractor. Below ``min_items`` items a set
-    metric is not computed: its number would be mostly bias.
+    metric is not computed: its number would be mostly bias. A ``biased`` one shrinks with the number of items, so it
+    is marked below as many items as features, and extrapolated where there are enough. ``aspect`` is what it judges,
+    one of `harness.columns.ASPECTS`, and a ``headline`` stands first on the board. ``responds`` is what a video metric
+    promises about changed clips (`harness.responses`). None of the four is identity.
     """
 
     name: str
@@ -103,6 +87,10 @@ class MetricSpec:
     params: Mapping[str, object] = field(default_factory=dict)
     weights: tuple[Weight, ...] = ()
     min_items: int = 0
+    aspect: str = ""
+    headline: bool = False
+    biased: bool = False
+    responds: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -113,14 +101,6 @@ class MetricSpec:
         """Identity of the column; a set metric's includes its extractor's."""
         weights = extractor.identity() if extractor else {w.name: w.sha256 for w in self.weights}
         return MetricKey(digest("metric/1", self.name, self.version, dict(self.params), weights))
-
-
-class Extractor(Protocol):
-    """A loaded feature network."""
-
-    def __call__(self, frames: Frames) -> NDArray[np.float32]:
-        """Features [windows, d] of one video; raises ItemError for a video it cannot take."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -135,6 +115,7 @@ class ExtractorSpec:
     source: str
     min_frames: int = 1
     params: Mapping[str, object] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
 
     def identity(self) -> dict[str, object]:
         """What enters the key of every metric that uses the network."""
@@ -211,11 +192,13 @@ def variant(
     summary: str,
     role: str = "ablation",
     factors: Mapping[str, Level] | None = None,
+    suites: tuple[str, ...] = (),
 ) -> Callable[[type[V]], type[V]]:
     """Register a class as a variant; it becomes a frozen dataclass and is built with its defaults.
 
     ``factors`` says which level of each factor of an experiment the variant has, such as ``{"conv": True}``: text,
     whole numbers or booleans. `harness compare --ablation` finds factorials and contrasts among such variants.
+    ``suites`` names those it is meant for: on any other, ``all`` and globs pass it over, and it is not run.
 
     Raises:
         UsageError: E-PLUGIN, the class lacks ``needs`` or ``load``, a level is of another type, or the name is taken.
@@ -229,7 +212,7 @@ def variant(
         levels = dict(factors or {})
         if not all(isinstance(level, str | int) for level in levels.values()):
             raise _bad_plugin(cls, f"variant '{name}': a factor's level is text, a whole number or a boolean")
-        spec = VariantSpec(name, revision, family, role, summary, frozen(), _source(cls), levels)
+        spec = VariantSpec(name, revision, family, role, summary, frozen(), _source(cls), levels, suites)
         _add(REGISTRY.variants, name, spec, cls)
         return frozen  # type: ignore[no-any-return]
 
@@ -250,11 +233,18 @@ def metric(
     params: Mapping[str, object] | None = None,
     min_items: int = 0,
     weights: tuple[Weight, ...] = (),
+    aspect: str = "",
+    headline: bool = False,
+    biased: bool = False,
+    responds: Mapping[str, str] | None = None,
 ) -> Callable[[F], F]:
     """Register a function as a metric: ``(Clip) -> Score``, or ``(Features, Features) -> float`` for a set.
 
+    ``responds`` declares the answer of a video metric to changed clips, see `harness.responses`; it is optional.
+
     Raises:
-        UsageError: E-PLUGIN, the signature does not fit, or the name is taken.
+        UsageError: E-PLUGIN, the signature does not fit, the aspect or a declared response is none that there is, or
+            the name is taken.
     """
 
     def register(function: F) -> F:
@@ -264,22 +254,12 @@ def metric(
             raise _bad_plugin(function, f"a {kind} metric takes {expected} argument(s), '{name}' takes {found}")
         if (kind == "set") != bool(extractor):
             raise _bad_plugin(function, f"'{name}': a set metric names its extractor, a video metric has none")
-        spec = MetricSpec(
-            name,
-            version,
-            better,
-            unit,
-            summary,
-            function,
-            _source(function),
-            kind,
-            needs,
-            extractor,
-            beside,
-            params or {},
-            min_items=min_items,
-            weights=weights,
-        )
+        if aspect not in ASPECTS:
+            raise _bad_plugin(function, f"'{name}': aspect '{aspect}' is none of {', '.join(ASPECTS[:-1])}")
+        if wrong := problem(responds or {}, better, kind):
+            raise _bad_plugin(function, f"'{name}' {wrong}")
+        known = (name, version, better, unit, summary, function, _source(function), kind, needs, extractor, beside)
+        spec = MetricSpec(*known, params or {}, weights, min_items, aspect, headline, biased, responds or {})
         _add(REGISTRY.metrics, name, spec, function)
         return function
 
@@ -294,16 +274,18 @@ def extractor(
     weights: tuple[Weight, ...] = (),
     min_frames: int = 1,
     params: Mapping[str, object] | None = None,
+    needs: tuple[str, ...] = (),
 ) -> Callable[[F], F]:
     """Register a loader ``(device) -> Extractor`` under a name that set metrics refer to.
 
-    ``params`` are settings that its features depend on; like the weights, they enter every key.
+    ``params`` are settings that its features depend on; like the weights, they enter every key. ``needs`` is
+    ``("flow",)`` where it uses the clip's flow, whose cost it then shares.
 
     Where videos have fewer than ``min_frames`` frames, its metrics are not computed and nothing is extracted.
     """
 
     def register(load: F) -> F:
-        spec = ExtractorSpec(name, version, summary, weights, load, _source(load), min_frames, params or {})
+        spec = ExtractorSpec(name, version, summary, weights, load, _source(load), min_frames, params or {}, needs)
         _add(REGISTRY.extractors, name, spec, load)
         return load
 
@@ -372,7 +354,9 @@ def _add(table: dict[str, Any], name: str, spec: Any, thing: object) -> None:
 
 
 def _source(thing: object) -> str:
-    return inspect.getsourcefile(thing) or "<unknown>"  # type: ignore[arg-type]
+    """The file of the module that a class or function calls its own, wherever a helper may have made it."""
+    module = sys.modules.get(getattr(thing, "__module__", ""))
+    return getattr(module, "__file__", None) or inspect.getsourcefile(thing) or "<unknown>"  # type: ignore[arg-type]
 
 
 def source_digest(spec: VariantSpec | MetricSpec | ExtractorSpec) -> str:

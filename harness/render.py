@@ -98,6 +98,7 @@ def environment(theme: Path) -> Environment:
         "stem": stem,
         "when": site_text.when,
         "facts": facts,
+        "level": site_text.level,
     }
     jinja.globals |= {"policy": POLICY, "arrows": ARROWS, "directions": DIRECTIONS}
     return jinja
@@ -114,17 +115,17 @@ def _media(model: SiteModel, maker: MediaMaker, *, wanted: bool) -> SiteMedia:
     for submission in model.submissions:
         for row in submission.rows:
             maker.preview(row.video, submission.suite.protocol.fps)
-    pictures = {
-        (board.suite.label, slug): maker.picture(image)
-        for board in model.boards
-        for slug, image in _conditioning_images(board.suite)
-    }
+    pictures, credited = {}, {}
+    for board in model.boards:
+        for slug, image, credit in _conditioning_images(board.suite):
+            pictures[board.suite.label, slug] = maker.picture(image)
+            credited[board.suite.label, slug] = credit
     maker.write_index()
-    return SiteMedia(True, maker.index, pictures)
+    return SiteMedia(True, maker.index, pictures, credited)
 
 
-def _conditioning_images(suite: Suite) -> Iterator[tuple[str, Image]]:
-    """The images of a suite that is installed here with the same key; none for any other."""
+def _conditioning_images(suite: Suite) -> Iterator[tuple[str, Image, str]]:
+    """The images of a suite that is installed here with the same key, with their credits; none for any other."""
     from harness.suite import load_suite
 
     try:
@@ -134,7 +135,7 @@ def _conditioning_images(suite: Suite) -> Iterator[tuple[str, Image]]:
     if loaded.suite.key != suite.key:
         return
     for item in loaded.suite.items:
-        yield item.slug, loaded.image(item)
+        yield item.slug, loaded.image(item), loaded.credit(item)
 
 
 def _write_pages(folder: Path, model: SiteModel, media: SiteMedia) -> None:
@@ -165,7 +166,7 @@ def _write_data(folder: Path, model: SiteModel) -> None:
     for board in model.boards:
         mine = [s for s in model.submissions if s.suite.label == board.suite.label]
         _write(folder / f"data/{stem(board.suite.label)}.csv", site_data.board_csv(board))
-        _write(folder / f"data/{stem(board.suite.label)}.scores.csv", site_data.scores_csv(board, mine))
+        _write(folder / f"data/{stem(board.suite.label)}.scores.csv", site_data.scores_csv(mine))
         _write(folder / f"data/{stem(board.suite.label)}.json", site_data.board_json(board, mine))
 
 

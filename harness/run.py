@@ -124,6 +124,7 @@ def _work(
         folder=folder,
         spool=spool(results) / record.run_id / "coordinator",
         run_id=record.run_id,
+        lighter=int(options.offload),
     )
     state = "interrupted"
     try:
@@ -200,6 +201,7 @@ def read_scores(results: Path, plan: Plan) -> Recorded:
                 s.detail.get("floor"),
                 s.detail.get("floor_n", 0),
                 s.reason,
+                bool(s.detail.get("small_n")),
             )
             for s in store.set_scores([row.set_key for row in plan.rows if row.set_key])
         }

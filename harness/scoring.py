@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.clip import Clip
-from harness.errors import ItemError
+from harness.contracts import Extractor
+from harness.errors import CannotStart, ItemError
 from harness.keys import sha256_bytes, sha256_file
 from harness.model import Frames, Score, frames_digest
 from harness.paths import feature_relpath, video_relpath
-from harness.registry import Extractor, ExtractorSpec, MetricSpec
+from harness.registry import ExtractorSpec, MetricSpec
 from harness.spool import write_atomic
 from harness.tasks import Fault, ScoreTask
 from harness.video import read_master
@@ -31,6 +32,7 @@ class ScoreStage:
     def __init__(self, bench: Workbench) -> None:
         self.bench = bench
         self._extractors: dict[str, Extractor] = {}
+        self._refusals: dict[str, CannotStart] = {}
 
     def run(self, task: ScoreTask) -> tuple[dict[str, Any], list[Fault]]:
         """Measure one video; commit what succeeded and what failed apart.
@@ -44,48 +46,54 @@ class ScoreStage:
         item, fps = self.bench.item(task.item), self.bench.suite.suite.protocol.fps
         clip = Clip(frames, fps, self.bench.suite.image(item))
         faults: list[Fault] = []
-        scores = list(self._scores(task, clip, faults))
+        metrics = [self.bench.registry.metric(name) for name in task.metrics]
+        extractors = [self.bench.registry.extractor(name) for name in task.extractors]
+        share = share_flow(clip, [*metrics, *extractors])
+        scores = list(self._scores(task, clip, metrics, share, faults))
         if scores:
             measured = {"kind": "scores", "gen_key": task.gen_key, "video_sha256": task.video, "scores": scores}
             self.bench.envelope(f"scores-{task.attempt}-{task.gen_key}", measured)
         features = {}
-        for name in task.extractors:
+        for spec in extractors:
             try:
-                features[name] = self._features(task, frames, name)
+                features[spec.name] = self._features(task, clip, spec, share)
             except Exception as error:
-                self._note(task, fault_of(error, "score", name), error, faults)
+                self._note(task, fault_of(error, "score", spec.name), error, faults)
         return {"scores": len(scores), "features": features}, faults
 
     def extractor(self, name: str) -> tuple[ExtractorSpec, Extractor]:
-        """A feature network, loaded on first use."""
+        """A feature network, loaded on first use; one that could not be loaded is not read again for every video."""
         spec = self.bench.registry.extractor(name)
+        if name in self._refusals:
+            raise self._refusals[name]
         if name not in self._extractors:
-            self._extractors[name] = spec.load(self.bench.device)
+            try:
+                self._extractors[name] = spec.load(self.bench.device)
+            except CannotStart as refusal:
+                self._refusals[name] = refusal
+                raise
             self.bench.settle_libraries()
         return spec, self._extractors[name]
 
-    def _scores(self, task: ScoreTask, clip: Clip, faults: list[Fault]) -> Iterator[dict[str, Any]]:
-        specs = [self.bench.registry.metric(name) for name in task.metrics]
-        flow_seconds = share_flow(clip, specs)
-        sharers = sum("flow" in spec.needs for spec in specs)
+    def _scores(
+        self, task: ScoreTask, clip: Clip, specs: Sequence[MetricSpec], share: float, faults: list[Fault]
+    ) -> Iterator[dict[str, Any]]:
         for spec in specs:
             try:
                 started = time.perf_counter()
                 score = checked_score(spec.function(clip), spec)
-                own = time.perf_counter() - started
-                # Each flow metric carries an equal share of the one pass, so that costs add up.
-                seconds = own + (flow_seconds / sharers if "flow" in spec.needs else 0.0)
+                seconds = time.perf_counter() - started + (share if "flow" in spec.needs else 0.0)
                 record = score_record(self.bench.registry.metric_key(spec), spec, score, seconds)
             except Exception as error:
                 self._note(task, fault_of(error, "score", spec.name), error, faults)
                 continue
             yield record
 
-    def _features(self, task: ScoreTask, frames: Frames, name: str) -> str:
-        spec, network = self.extractor(name)
+    def _features(self, task: ScoreTask, clip: Clip, spec: ExtractorSpec, share: float) -> str:
+        _, network = self.extractor(spec.name)
         started = time.perf_counter()
-        rows = checked_rows(network(frames), name)
-        seconds = time.perf_counter() - started
+        rows = checked_rows(network(clip), spec.name)
+        seconds = time.perf_counter() - started + (share if "flow" in spec.needs else 0.0)
         sha256 = store_rows(self.bench.results, rows)
         self.bench.envelope(
             f"features-{spec.key}-{task.gen_key}",
@@ -137,15 +145,19 @@ def open_master(results: Path, video: str, frames_sha256: str) -> Frames:
     )
 
 
-def share_flow(clip: Clip, specs: list[MetricSpec]) -> float:
-    """Compute the flow once, before the metrics are timed; returns its seconds, 0 when no metric needs it."""
-    if not any("flow" in spec.needs for spec in specs):
+def share_flow(clip: Clip, users: Sequence[MetricSpec | ExtractorSpec]) -> float:
+    """Compute the flow once, before anything is timed; returns the seconds that each user of it carries.
+
+    The shares are equal, so that the costs of a video add up; 0 where nothing needs flow.
+    """
+    sharers = sum("flow" in user.needs for user in users)
+    if not sharers:
         return 0.0
     started = time.perf_counter()
-    # A flow that fails is reported by each metric that asks for it, under that metric's name.
+    # A flow that fails is reported by each user that asks for it, under that one's name.
     with suppress(Exception):
         _ = clip.flow
-    return time.perf_counter() - started
+    return (time.perf_counter() - started) / sharers
 
 
 def checked_score(score: object, spec: MetricSpec) -> Score:

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from harness.columns import ordered
 from harness.model import Score, Suite
+from harness.set_detail import NOTHING, SetDetail
 from harness.site_text import instant
 from harness.submission import PublishedMetric, PublishedSetScore, PublishedVariant, Submission
 
@@ -26,7 +28,7 @@ class Cell:
 
     ``low`` and ``high`` bound a 95 % interval where there is one. ``n`` of ``total`` items have a value or are in the
     set. ``absent`` says in words why there is no value; ``odd`` marks a set metric over another number of items than
-    the column's other rows, which its bias keeps from comparing.
+    the column's other rows, which its bias keeps from comparing. ``told`` is what a set score tells beside its value.
     """
 
     metric: PublishedMetric
@@ -40,6 +42,12 @@ class Cell:
     excluded: int = 0
     absent: str = ""
     odd: bool = False
+    told: SetDetail = NOTHING
+
+    @property
+    def above(self) -> float | None:
+        """The value of a set minus its noise floor, where both are of equal n."""
+        return self.told.above(self.value, self.n)
 
     @property
     def weak(self) -> bool:
@@ -102,6 +110,16 @@ class Board:
     retired_by: str = ""
 
     @property
+    def headline(self) -> tuple[PublishedMetric, ...]:
+        """The columns that are shown first; all of them where none is a headline."""
+        return tuple(metric for metric in self.metrics if metric.headline) or self.metrics
+
+    @property
+    def others(self) -> tuple[PublishedMetric, ...]:
+        """The columns that are not shown first."""
+        return tuple(metric for metric in self.metrics if metric not in self.headline)
+
+    @property
     def ranked(self) -> tuple[BoardRow, ...]:
         """Every row that competes: all but the controls."""
         return tuple(row for group in self.groups for row in group.rows)
@@ -148,20 +166,11 @@ def build_board(suite: Suite, submissions: Sequence[Submission]) -> Board:
 
 
 def order_columns(submissions: Iterable[Submission]) -> tuple[PublishedMetric, ...]:
-    """Set metrics first, then the order of the files; a metric that must not stand alone has its companion next.
+    """The columns of a board, in the order of `harness.columns`.
 
     One label has one column. Where files disagree about its key, the key that most of them share is the column's.
     """
-    metrics = _agreed(submissions)
-    metrics.sort(key=lambda m: m.scope != "set")
-    companions = {m.beside.partition("@")[0] for m in metrics if m.beside}
-    placed: dict[str, PublishedMetric] = {}
-    for metric in [m for m in metrics if m.name not in companions]:
-        placed[metric.label] = metric
-        beside = metric.beside.partition("@")[0]
-        placed |= {m.label: m for m in metrics if m.name == beside and m.label not in placed}
-    placed |= {m.label: m for m in metrics if m.label not in placed}
-    return tuple(placed.values())
+    return tuple(ordered(_agreed(submissions)))
 
 
 def item_scores(submission: Submission, metric: PublishedMetric) -> Mapping[str, float]:
@@ -229,7 +238,8 @@ def _cell(submission: Submission, metric: PublishedMetric, sizes: Mapping[str, i
 def _set_cell(metric: PublishedMetric, score: PublishedSetScore, total: int, size: int) -> Cell:
     whole = score.ci_low is not None and score.ci_high is not None
     low, high = (score.ci_low, score.ci_high) if whole else (None, None)
-    return Cell(metric, score.value, low, high, score.stderr, score.n, max(total, score.n), odd=score.n != size)
+    total, told = max(total, score.n), SetDetail.read(score.detail)
+    return Cell(metric, score.value, low, high, score.stderr, score.n, total, odd=score.n != size, told=told)
 
 
 def _video_cell(submission: Submission, metric: PublishedMetric) -> Cell:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import ast
 import importlib.util
 import inspect
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+LABEL = re.compile(r"[a-z0-9_]+@[0-9]+")
 FOOLED_BY = ("fooled by:", "known ways to fool it:")
 
 
@@ -64,7 +66,11 @@ def _docs_of(path: Path) -> dict[str, MetricDoc]:
         return {}
     module_doc = ast.get_docstring(tree) or ""
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    return {
+    # A helper that registers several columns is called with their labels; what they are stands in the module.
+    calls = [node.value for node in tree.body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)]
+    called = [a.value for c in calls for a in c.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+    registered = {label: _split(module_doc) for label in called if LABEL.fullmatch(label)}
+    return registered | {
         label: _split(module_doc, ast.get_docstring(function) or "")
         for function in functions
         for label in [_label(function)]

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from harness import figures
+from harness.calibration import Calibration, MetricResponses, Response, Step
 from harness.media import Preview
 from harness.model import Suite
+from harness.site_ablation import ablation_path, ablation_views
+from harness.site_ablation import context as context_of
 from harness.site_board import RANK_MINIMUM, Board, BoardRow, Cell
-from harness.site_text import facts, stem
+from harness.site_text import facts, number, stem
 from harness.sitemodel import Entry, ItemPage, MetricPage, Profile, SiteModel, VideoView
 from harness.submission import PublishedMetric
 
 PLOT_WIDTH = 320.0
 EXAMPLE_ROLES = ("method", "ablation", "baseline")
+VERDICTS = {
+    **{"sees": "sees it", "ignores": "ignores it", "reversed": "rewards it"},
+    **{"uneven": "answers unevenly", "undefined": "has no value"},
+}
 ARROWS = {"higher": "↑", "lower": "↓", "none": ""}
 DIRECTIONS = {"higher": "higher is better", "lower": "lower is better", "none": "descriptive, no better direction"}
 
@@ -35,15 +42,41 @@ class Page:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What a metric does under one fault: the response, the fault's rows, its figure, and both in words."""
+
+    response: Response
+    rows: tuple[Step, ...]
+    curve: figures.Curve
+    verdict: str
+    means: tuple[str, ...]
+
+    @property
+    def about(self) -> str:
+        """What the fault is, without its strength."""
+        return self.rows[0].summary.partition(":")[0]
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a metric sees on one suite of clips with graded faults."""
+
+    calibration: Calibration
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True)
 class SiteMedia:
     """The media of a site: previews by sha256 of the master, conditioning images by suite and item.
 
-    ``wanted`` is False for a site that is published without media.
+    ``wanted`` is False for a site that is published without media. ``credited`` names author and licence of the images
+    whose licence asks for it.
     """
 
     wanted: bool
     previews: Mapping[str, Preview]
     pictures: Mapping[tuple[str, str], str]
+    credited: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def preview(self, view: VideoView) -> Preview | None:
         """The media of a video, None when there are none."""
@@ -53,10 +86,16 @@ class SiteMedia:
         """The path of an item's conditioning image, None when it is not at hand."""
         return self.pictures.get((suite.label, slug))
 
+    def credit(self, suite: Suite, slug: str) -> str:
+        """Author and licence of an item's conditioning image, empty where none need be named."""
+        return self.credited.get((suite.label, slug), "")
+
 
 def pages(model: SiteModel, media: SiteMedia) -> Iterable[Page]:
     """Every page of the site, in the order they are written."""
-    shared = {"model": model, "media": media, "rank_minimum": RANK_MINIMUM}
+    views = {board.suite.label: found for board in model.boards if (found := ablation_views(board, model.submissions))}
+    ablations = {label: ablation_path(model.board(label)) for label in views}
+    shared = {"model": model, "media": media, "rank_minimum": RANK_MINIMUM, "ablations": ablations}
     for board in model.boards:
         context = {**shared, **_board_context(model, board, media), "title": board.suite.label}
         yield Page(f"suites/{stem(board.suite.label)}.html", "board.html", context)
@@ -76,6 +115,8 @@ def pages(model: SiteModel, media: SiteMedia) -> Iterable[Page]:
     for metric in model.metrics:
         context = {**shared, **_metric_context(metric), "title": metric.metric.label}
         yield Page(f"metrics/{stem(metric.metric.label)}.html", "metric.html", context)
+    for label, found in views.items():
+        yield Page(ablations[label], "ablation.html", {**shared, **context_of(model.board(label), found)})
     yield Page("method.html", "method.html", {**shared, "title": "Method", "board": default})
 
 
@@ -115,7 +156,6 @@ def _board_context(model: SiteModel, board: Board, media: SiteMedia) -> dict[str
         "cost": _cost_figure(board),
         "example": example if any(media.preview(v) for v in strips) else None,
         "example_videos": [v for v in strips if media.preview(v)],
-        "columns": len(board.metrics) + 3,
     }
 
 
@@ -143,14 +183,17 @@ def _entry_context(entry: Entry, media: SiteMedia) -> dict[str, Any]:
         "entry": entry,
         "mark": _markers(entry.board),
         "per_video": [m for m in entry.board.metrics if m.scope == "video"],
-        "profiles": [(p, figures.line(p.values)) for p in entry.profiles],
-        "eighths": _length(entry.profiles),
+        "profiles": _by_parts(entry.profiles),
         "run": facts(asdict(entry.submission.run)),
     }
 
 
-def _length(profiles: Iterable[Profile]) -> int:
-    return max((len(p.values) for p in profiles), default=0)
+def _by_parts(profiles: Iterable[Profile]) -> list[tuple[int, list[tuple[Profile, tuple[tuple[float, float], ...]]]]]:
+    """Profiles with their lines, together with those that cut the clip into as many parts; finest first."""
+    tables: dict[int, list[tuple[Profile, tuple[tuple[float, float], ...]]]] = {}
+    for profile in profiles:
+        tables.setdefault(len(profile.values), []).append((profile, figures.line(profile.values)))
+    return sorted(tables.items(), reverse=True)
 
 
 def _items_context(model: SiteModel, board: Board) -> dict[str, Any]:
@@ -173,7 +216,23 @@ def _metric_context(page: MetricPage) -> dict[str, Any]:
         scale = column_scale(board, page.metric, PLOT_WIDTH)
         drawn = [(row, cell, _plot_mark(cell, scale)) for row, cell in rows]
         tables.append((board, drawn, figures.ticks(scale) if scale else ()))
-    return {"page": page, "tables": tables, "plot_width": PLOT_WIDTH}
+    cards = [Card(calibration, _answers(calibration, found)) for calibration, found in page.calibrations]
+    return {"page": page, "tables": tables, "plot_width": PLOT_WIDTH, "cards": cards}
+
+
+def _answers(calibration: Calibration, metric: MetricResponses) -> tuple[Answer, ...]:
+    series = [
+        [None if p.mean is None else (p.mean, p.low, p.high) for p in response.points] for response in metric.responses
+    ]
+    return tuple(
+        Answer(response, calibration.faults[response.kind], curve, VERDICTS[response.verdict], _steps(response))
+        for response, curve in zip(metric.responses, figures.curves(series), strict=True)
+    )
+
+
+def _steps(response: Response) -> tuple[str, ...]:
+    """The means as text, to four digits."""
+    return tuple("none" if p.mean is None else number(p.mean) for p in response.points)
 
 
 def _plot_mark(cell: Cell, scale: figures.Scale | None) -> figures.Mark | None:

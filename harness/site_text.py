@@ -105,6 +105,11 @@ def facts(table: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
     return tuple((plain(str(name), 80), _fact(value)) for name, value in table.items())
 
 
+def level(value: object) -> str:
+    """A level of a factor: yes and no for a part that is there or not, text as it is."""
+    return "none" if value is None else _fact(value)
+
+
 def _decimals(scale: float, digits: int) -> int:
     if scale == 0:
         return 0

@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
+from harness import calibration_data
+from harness.calibration import Calibration, Experiment, MetricResponses, analyse
 from harness.errors import Refused
 from harness.model import Item, Score, Suite
+from harness.set_detail import SetDetail
 from harness.site_board import Board, BoardRow, Cell, build_board, has_column
 from harness.site_docs import MetricDoc, metric_docs
 from harness.site_text import instant
@@ -59,7 +62,7 @@ class VideoView:
 
 @dataclass(frozen=True)
 class Profile:
-    """A metric per temporal eighth of the clip, each the mean over the videos that have that eighth."""
+    """A metric per temporal part of the clip: the mean over the videos that have it, or the distance of those parts."""
 
     metric: PublishedMetric
     values: tuple[float | None, ...]
@@ -100,11 +103,15 @@ class ItemPage:
 
 @dataclass(frozen=True)
 class MetricPage:
-    """``doc`` is None when the installed metrics do not define this version."""
+    """``doc`` is None when the installed metrics do not define this version.
+
+    ``calibrations`` are the suites on which it was put to graded faults, and its responses there.
+    """
 
     metric: PublishedMetric
     doc: MetricDoc | None
     tables: tuple[tuple[Board, tuple[tuple[BoardRow, Cell], ...]], ...]
+    calibrations: tuple[tuple[Calibration, MetricResponses], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,11 +138,14 @@ def load_site(paths: Iterable[Path]) -> tuple[SiteModel, tuple[Refusal, ...]]:
     """
     read: list[Report] = []
     refused: list[Refusal] = []
+    calibrations: list[Experiment] = []
     for path in sorted(paths):
         report = validate(path)
         why = _refusal(report)
         if why:
             refused.append(Refusal(path.name, why))
+        elif path.name == calibration_data.NAME:
+            calibrations.append(calibration_data.read(path).experiment)
         else:
             read.append(report)
     kept, conflicts = _without_conflicts(read)
@@ -143,11 +153,14 @@ def load_site(paths: Iterable[Path]) -> tuple[SiteModel, tuple[Refusal, ...]]:
         why = "\n".join(f"{r.file}: {r.why}" for r in [*refused, *conflicts])
         fix = "harness export writes published files, harness validate checks them"
         raise Refused("E-PUBLISH", "There is nothing to publish.", why=why or "no published file was given", fix=fix)
-    return build_site(kept, metric_docs()), (*refused, *conflicts)
+    return build_site(kept, metric_docs(), calibrations), (*refused, *conflicts)
 
 
-def build_site(sources: Sequence[Source], docs: Mapping[str, MetricDoc]) -> SiteModel:
+def build_site(
+    sources: Sequence[Source], docs: Mapping[str, MetricDoc], calibrations: Iterable[Experiment] = ()
+) -> SiteModel:
     """The model of the whole site. ``sources``: at least one, no two of one variant on one suite."""
+    found = tuple(c for experiment in calibrations if (c := analyse(experiment)) is not None)
     suites: dict[str, list[Source]] = {}
     for source in sources:
         suites.setdefault(source.submission.suite.label, []).append(source)
@@ -158,7 +171,7 @@ def build_site(sources: Sequence[Source], docs: Mapping[str, MetricDoc]) -> Site
         boards,
         _variant_pages(entries),
         tuple(page for board in boards for page in _item_pages(board, entries)),
-        _metric_pages(boards, docs),
+        _metric_pages(boards, docs, found),
         max((board.updated for board in boards), key=instant),
         tuple(source.submission for source in sources),
     )
@@ -219,7 +232,7 @@ def _entry(board: Board, row: BoardRow, sources: Iterable[Source]) -> Entry:
     metric = headline(board)
     if metric is not None:
         videos.sort(key=lambda v: _badness(v, metric))
-    profiles = tuple(p for m in board.metrics if m.scope == "video" if (p := _profile(submission, m)) is not None)
+    profiles = tuple(p for m in board.metrics if (p := _profile(submission, m)) is not None)
     return Entry(board, row, submission, source.warnings, tuple(videos), metric, profiles)
 
 
@@ -243,6 +256,10 @@ def _badness(view: VideoView, metric: PublishedMetric) -> tuple[bool, float, str
 def _profile(submission: Submission, metric: PublishedMetric) -> Profile | None:
     if not has_column(submission, metric):
         return None
+    if metric.scope == "set":
+        told = (SetDetail.read(s.detail).windows for s in submission.set_scores if s.metric == metric.label)
+        windows = next(told, ())
+        return Profile(metric, windows) if any(v is not None for v in windows) else None
     profiles = [row.scores[metric.label].profile for row in submission.rows if metric.label in row.scores]
     length = max((len(p) for p in profiles), default=0)
     eighths = [[p[i] for p in profiles if len(p) == length] for i in range(length)]
@@ -277,11 +294,29 @@ def _item_pages(board: Board, entries: Iterable[Entry]) -> Iterable[ItemPage]:
         )
 
 
-def _metric_pages(boards: Iterable[Board], docs: Mapping[str, MetricDoc]) -> tuple[MetricPage, ...]:
+def _metric_pages(
+    boards: Iterable[Board], docs: Mapping[str, MetricDoc], calibrations: Sequence[Calibration]
+) -> tuple[MetricPage, ...]:
     tables: dict[str, list[tuple[Board, tuple[tuple[BoardRow, Cell], ...]]]] = {}
     metrics: dict[str, PublishedMetric] = {}
     for board in boards:
         for metric in board.metrics:
             metrics.setdefault(metric.label, metric)
             tables.setdefault(metric.label, []).append((board, tuple((row, row.cell(metric)) for row in board.rows)))
-    return tuple(MetricPage(m, docs.get(label), tuple(tables[label])) for label, m in metrics.items())
+    return tuple(
+        MetricPage(m, docs.get(label), tuple(tables[label]), _responses(m, calibrations))
+        for label, m in metrics.items()
+    )
+
+
+def _responses(
+    metric: PublishedMetric, calibrations: Sequence[Calibration]
+) -> tuple[tuple[Calibration, MetricResponses], ...]:
+    """Where exactly this metric, the same label and key, was calibrated with a result."""
+    return tuple(
+        (calibration, responses)
+        for calibration in calibrations
+        for responses in calibration.metrics
+        if (responses.label, responses.key) == (metric.label, metric.key)
+        and any(point.mean is not None for response in responses.responses for point in response.points)
+    )

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness import jsonread
+from harness.columns import ASPECTS
 from harness.errors import Refused
 from harness.jsonread import JsonError, Node
 from harness.model import Direction, Item, Protocol, Score, Status, Suite
+from harness.result_versions import schema, up_to_date
 
-SCHEMA = "exvideo-result/1"
+SCHEMA = schema()
 MAX_BYTES = 20_000_000
 SLUG = r"[a-z0-9][a-z0-9-]{0,62}"
 NAME = r"[a-z0-9][a-z0-9_-]{0,62}"
@@ -56,7 +58,7 @@ class PublishedVariant:
 
 @dataclass(frozen=True)
 class PublishedMetric:
-    """A column of a file."""
+    """A column of a file. ``aspect`` and ``headline`` say where it stands, and are optional in a file."""
 
     name: str
     version: int
@@ -66,6 +68,8 @@ class PublishedMetric:
     scope: str
     beside: str
     key: str
+    aspect: str = ""
+    headline: bool = False
 
     @property
     def label(self) -> str:
@@ -164,17 +168,14 @@ def parse(data: bytes) -> Submission:
     Raises:
         JsonError: the first thing that is wrong, with its place.
     """
-    top = jsonread.load(data)
-    if top.at("schema").value != SCHEMA:
-        raise top.at("schema").wrong(f"must be {SCHEMA}, not {top.value['schema']!r}")
-    top.only(MEMBERS)
-    suite, key = _suite(top.at("suite"))
+    top = up_to_date(jsonread.load(data)).only(MEMBERS)
+    suite, key = parse_suite(top.at("suite"))
     return Submission(
         suite,
         key,
         _variant(top.at("variant")),
-        tuple(_metric(node) for node in top.at("metrics").items()),
-        _run(top.at("run")),
+        tuple(parse_metric(node) for node in top.at("metrics").items()),
+        parse_run(top.at("run")),
         _object(top.at("environment")),
         {code: node.integer() for code, node in top.at("failures").members()},
         tuple(_set_score(node) for node in top.at("set_scores").items()),
@@ -182,7 +183,8 @@ def parse(data: bytes) -> Submission:
     )
 
 
-def _suite(node: Node) -> tuple[Suite, str]:
+def parse_suite(node: Node) -> tuple[Suite, str]:
+    """A suite, and the key that the file claims for it."""
     node.only(("name", "version", "key", "summary", "protocol", "seeds", "reference_size", "items"))
     shape = node.at("protocol").only(("num_frames", "height", "width", "fps", "codec", "noise"))
     protocol = Protocol(
@@ -243,7 +245,8 @@ def _level(node: Node) -> str | int | bool:
     return node.integer(-(2**53), 2**53) if isinstance(node.value, int) else node.text(limit=64)
 
 
-def _metric(node: Node) -> PublishedMetric:
+def parse_metric(node: Node) -> PublishedMetric:
+    """A column."""
     node.only(PublishedMetric.__dataclass_fields__)
     return PublishedMetric(
         node.at("name").text(NAME),
@@ -254,10 +257,13 @@ def _metric(node: Node) -> PublishedMetric:
         node.at("scope").choice(("video", "set")),
         node.at("beside").text(limit=63),
         node.at("key").text(KEY),
+        node.at("aspect").choice(ASPECTS) if "aspect" in node.value else "",
+        node.at("headline").boolean() if "headline" in node.value else False,
     )
 
 
-def _run(node: Node) -> PublishedRun:
+def parse_run(node: Node) -> PublishedRun:
+    """The run that contributed last."""
     node.only(PublishedRun.__dataclass_fields__)
     finished, commit, dirty = node.at("finished_at"), node.at("git_commit"), node.at("git_dirty")
     return PublishedRun(

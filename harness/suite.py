@@ -1,8 +1,8 @@
 """Suites: fixed lists of items, read from ``suite.toml`` and held to the digest that is written there.
 
-A suite is a folder of the package `harness.suites` with a ``suite.toml`` and a ``provider.py``. The table says what
-the items are; the provider makes their pixels. (The package and this module cannot share a name, so the package
-re-exports what is public here.)
+A suite is a folder of the package `harness.suites` with a ``suite.toml`` and a ``provider.py``; where its name has a
+dash, the folder's has an underscore. The table says what the items are; the provider makes their pixels. (The package
+and this module cannot share a name, so the package re-exports what is public here.)
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import importlib
 import importlib.resources
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -24,6 +24,7 @@ from harness.model import Frames, Image, Item, Suite, frames_digest
 
 PACKAGE = "harness.suites"
 FILE = "suite.toml"
+CARD = "CARD.md"
 
 
 class Provider(Protocol):
@@ -37,7 +38,10 @@ class Provider(Protocol):
         ...
 
     def real(self, table: Mapping[str, Any], protocol: model.Protocol) -> Frames | None:
-        """The real continuation of the image, uint8 [T, H, W, 3], or None where there is none."""
+        """The real continuation of the image, uint8 [T, H, W, 3] with ``protocol.num_frames`` frames.
+
+        None where there is none of that length; the protocol may ask for more frames than the suite's videos have.
+        """
         ...
 
     def reference(self, protocol: model.Protocol) -> Iterator[tuple[str, Frames]]:
@@ -47,13 +51,22 @@ class Provider(Protocol):
 
 @dataclass(frozen=True)
 class LoadedSuite:
-    """A suite with the means to make its pixels. ``reference_key`` is a digest of the reference clips, or empty."""
+    """A suite with the means to make its pixels. ``reference_key`` is a digest of the reference clips, or empty.
+
+    ``variants`` is the selector of what is run on it when the user names nothing.
+    """
 
     suite: Suite
     reference_key: str
     reference_clips: tuple[str, ...] = field(repr=False)
     provider: Provider = field(repr=False, compare=False)
     tables: Mapping[str, Mapping[str, Any]] = field(repr=False, compare=False)
+    variants: str = "all"
+
+    @property
+    def reference_size(self) -> int:
+        """The number of clips in the reference set."""
+        return self.suite.reference_size
 
     def image(self, item: Item) -> Image:
         """The conditioning image of an item, uint8 [H, W, 3].
@@ -73,9 +86,18 @@ class LoadedSuite:
             )
         return image
 
-    def real(self, item: Item) -> Frames | None:
-        """The real continuation of an item's image, uint8 [T, H, W, 3], or None where the suite has none."""
-        return self.provider.real(self.tables[item.slug], self.suite.protocol)
+    def credit(self, item: Item) -> str:
+        """Author and licence of an item's image, for wherever it is shown; empty where none need be named."""
+        return str(self.tables[item.slug].get("credit", ""))
+
+    def real(self, item: Item, num_frames: int | None = None) -> Frames | None:
+        """The real continuation of an item's image, uint8 [T, H, W, 3], or None where the suite has none.
+
+        As long as the suite's videos, or ``num_frames``, which only some suites have more of.
+        """
+        protocol = self.suite.protocol
+        asked = protocol if num_frames is None else replace(protocol, num_frames=num_frames)
+        return self.provider.real(self.tables[item.slug], asked)
 
     def reference(self) -> Iterator[tuple[str, Frames]]:
         """The reference set: a slug and uint8 [T, H, W, 3] per clip, in fixed order.
@@ -99,20 +121,23 @@ class LoadedSuite:
 
 def suite_names() -> list[str]:
     """The names of the installed suites, sorted."""
-    return sorted(folder.name for folder in _root().iterdir() if (folder / FILE).is_file())
+    return sorted(folder.name.replace("_", "-") for folder in _root().iterdir() if (folder / FILE).is_file())
 
 
 def load_suite(ref: str) -> LoadedSuite:
-    """Load a suite by ``name`` or ``name@version`` and check its digest.
+    """Load a suite by ``name`` or ``name@version`` and check its digest, or one in a folder, or make one of its videos.
 
     Raises:
         UsageError: E-UNKNOWN, there is no such suite, or not in that version.
         Refused: E-SUITE, the file was edited under its version, or cannot be read.
     """
     name, at, version = ref.partition("@")
+    if is_folder(ref):
+        return _of_folder(Path(ref))
     if name not in suite_names():
         raise unknown_name("suite", name, suite_names())
-    loaded = read_suite(_root() / name / FILE, f"{PACKAGE}.{name}.provider")
+    folder = name.replace("-", "_")
+    loaded = read_suite(_root() / folder / FILE, f"{PACKAGE}.{folder}.provider")
     if at and version != str(loaded.suite.version):
         raise UsageError(
             "E-UNKNOWN",
@@ -122,8 +147,29 @@ def load_suite(ref: str) -> LoadedSuite:
     return loaded
 
 
-def read_suite(path: Path, provider: str) -> LoadedSuite:
-    """Read one ``suite.toml`` and check it against its own digest; ``provider`` is a module name.
+def card_path(name: str) -> Path | None:
+    """The text that says where an installed suite comes from and what it is not; None for any other suite."""
+    path = _root() / name.replace("-", "_") / CARD
+    return path if path.is_file() else None
+
+
+def is_folder(ref: str) -> bool:
+    """Whether what names a suite is a folder of videos or of pictures; the name of an installed suite never is."""
+    return ref.partition("@")[0] not in suite_names() and Path(ref).is_dir()
+
+
+def _of_folder(folder: Path) -> LoadedSuite:
+    from harness.suite_folder import read_folder
+    from harness.suite_pictures import Pictures
+
+    if (folder / FILE).is_file():
+        return read_suite(folder / FILE, Pictures(folder))
+    suite, clips = read_folder(folder)
+    return LoadedSuite(suite, "", (), clips, {item.slug: {"slug": item.slug} for item in suite.items}, "fault-*")
+
+
+def read_suite(path: Path, provider: str | Provider) -> LoadedSuite:
+    """Read one ``suite.toml`` and check it against its own digest; ``provider`` may be the name of its module.
 
     Raises:
         Refused: E-SUITE, it is no suite, or its content is not what its digest says.
@@ -132,6 +178,7 @@ def read_suite(path: Path, provider: str) -> LoadedSuite:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
         suite, expected = _suite(table), str(table["digest"])
         clips = tuple(str(clip) for clip in table["reference"]["clips"])
+        variants = str(table.get("variants", "all"))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise Refused(
             "E-SUITE", f"{path.name} is not a suite.", where=str(path), why=_reason(error), fix="restore the file"
@@ -144,9 +191,10 @@ def read_suite(path: Path, provider: str) -> LoadedSuite:
             why=f"its digest is {suite.key}, the file says {expected}: a suite never changes under one version",
             fix=f"restore the file, or give the change a version of its own: {suite.name}@{suite.version + 1}",
         )
-    make = importlib.import_module(provider).make_provider
+    if isinstance(provider, str):
+        provider = cast(Provider, importlib.import_module(provider).make_provider(table))
     tables = {str(item["slug"]): item for item in table["items"]}
-    return LoadedSuite(suite, reference_digest(clips), clips, cast(Provider, make(table)), tables)
+    return LoadedSuite(suite, reference_digest(clips), clips, provider, tables, variants)
 
 
 def image_digest(image: Image) -> str:

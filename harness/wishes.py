@@ -4,25 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 
+from harness.columns import ordered
 from harness.errors import CannotStart, UsageError
 from harness.flow_choice import chosen as chosen_flow
 from harness.machine import Machine, look
 from harness.model import Weight
 from harness.paths import DEFAULT_RESULTS
-from harness.plan import Column, Skip, missing_weights, skip_of
+from harness.plan import MIN_SET_ITEMS, Column, Skip, missing_weights, protocol_skip, skip_of
+from harness.reference_folder import VARIABLE, with_reference
 from harness.registry import ExtractorSpec, MetricSpec, Registry, VariantSpec, load_plugins
 from harness.select import select
-from harness.suite import LoadedSuite, load_suite
+from harness.suite import LoadedSuite, is_folder, load_suite
 from harness.weights import missing, resolve
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """The options of ``harness run``. ``threads`` 0 shares the cores among the workers."""
+    """The options of ``harness run``. ``threads`` 0 shares the cores among the workers.
 
-    variants: str = "all"
+    Without ``variants``, the suite says what is run on it.
+    """
+
+    variants: str | None = None
     suite: str = "mini"
     metrics: str = "all"
     limit: int | None = None
@@ -32,6 +39,7 @@ class RunOptions:
     plugins: tuple[Path, ...] = ()
     threads: int = 0
     argv: tuple[str, ...] = ()
+    offload: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,14 +64,15 @@ def resolve_wishes(options: RunOptions, machine: Callable[[], Machine] = look) -
     """
     chosen_flow()  # an unknown backend is refused here, not as a plugin that could not be loaded
     registry = load_plugins(options.plugins)
-    suite = load_suite(options.suite)
+    suite = with_reference(load_suite(options.suite))
     check_limit(options.limit, len(suite.suite.items))
-    chosen = chosen_variants(registry, options.variants)
+    chosen = chosen_variants(registry, options.variants, suite)
     notes = [f"{broken.source} was not loaded: {broken.reason}" for broken in registry.broken]
     metrics, added = chosen_metrics(registry, options.metrics)
     notes += added
     found = machine()
-    variants = tuple((spec, why_skip(spec, found, suite)) for spec in chosen)
+    has_real = real_lengths(suite)
+    variants = tuple((spec, why_skip(spec, found, suite, has_real, options.offload)) for spec in chosen)
     if all(skip.reason for _, skip in variants):
         raise nothing_runs(variants)
     for spec, skip in variants:
@@ -79,33 +88,56 @@ def check_limit(limit: int | None, items: int) -> None:
         raise UsageError("E-OPTION", f"--limit {limit} leaves nothing to do.", fix=f"--limit 1 to {items}")
 
 
-def chosen_variants(registry: Registry, expression: str) -> list[VariantSpec]:
-    """Variants by selector; a broken plugin is fatal only if it was named."""
+def chosen_variants(registry: Registry, expression: str | None, suite: LoadedSuite) -> list[VariantSpec]:
+    """Variants by selector, the suite's own for None; a broken plugin is fatal only if it was named."""
     versions = {name: spec.revision for name, spec in registry.variants.items()}
-    names = _select(registry, expression, list(registry.variants), "variant", versions)
+    foreign = {name: why for name, spec in registry.variants.items() if (why := why_foreign(spec, suite))}
+    wanted = suite.variants if expression is None else expression
+    names = _select(registry, wanted, list(registry.variants), "variant", versions, foreign)
     return [registry.variants[name] for name in names]
+
+
+def why_foreign(spec: VariantSpec, suite: LoadedSuite) -> str:
+    """Why a variant is not meant for a suite, empty if it is."""
+    if not spec.suites or any(fnmatchcase(suite.suite.name, pattern) for pattern in spec.suites):
+        return ""
+    return f"is for suite {' or '.join(spec.suites)}"
 
 
 def chosen_metrics(registry: Registry, expression: str) -> tuple[list[MetricSpec], list[str]]:
     """Metrics by selector, with the companions without which a number would mislead, and a note for each added."""
     versions = {name: spec.version for name, spec in registry.metrics.items()}
     names = _select(registry, expression, list(registry.metrics), "metric", versions)
-    ordered: list[str] = []
-    notes = []
-    # Quality first; what describes without judging comes after the metric it is read beside.
-    for name in sorted(names, key=lambda n: registry.metrics[n].better == "none"):
-        beside = registry.metrics[name].beside
-        ordered += [n for n in (name, beside) if n in registry.metrics and n not in ordered]
-        if beside in registry.metrics and beside not in names:
-            notes.append(f"{beside} added: {name} is read beside it")
-    return [registry.metrics[name] for name in ordered], notes
+    beside = {name: registry.metrics[name].beside for name in names}
+    added = {other: name for name, other in beside.items() if other in registry.metrics and other not in names}
+    notes = [f"{other} added: {name} is read beside it" for other, name in added.items()]
+    return ordered(registry.metrics[name] for name in (*names, *added)), notes
 
 
-def why_skip(spec: VariantSpec, machine: Machine, suite: LoadedSuite) -> Skip:
-    """Why a variant cannot run here on this suite."""
-    needs = spec.config.needs()
-    has_real = needs.real and suite.real(suite.suite.items[0]) is not None
-    return skip_of(needs, machine, missing(needs.weights), has_real=has_real)
+def why_skip(
+    spec: VariantSpec,
+    machine: Machine,
+    suite: LoadedSuite,
+    has_real: Callable[[int], bool],
+    offload: bool = False,
+) -> Skip:
+    """Why a variant cannot run here on this suite; ``has_real`` as from `real_lengths`.
+
+    How much GPU memory is enough with ``offload`` is not known beforehand: then it is tried.
+    """
+    if foreign := why_foreign(spec, suite):
+        return Skip(foreign, f"harness run --suite {spec.suites[0]} --variants {spec.name}")
+    needs = replace(spec.config.needs(), vram_bytes=0) if offload else spec.config.needs()
+    if (unfit := protocol_skip(needs, suite.suite.protocol)).reason:
+        return unfit  # first, because no weights and no GPU would help
+    real, longer = needs.real and has_real(1), needs.real and has_real(needs.real_times)
+    return skip_of(needs, machine, missing(needs.weights), has_real=real, has_longer=longer)
+
+
+def real_lengths(suite: LoadedSuite) -> Callable[[int], bool]:
+    """Whether the suite's first item has a real clip of so many times a video's length; each is made once."""
+    item, length = suite.suite.items[0], suite.suite.protocol.num_frames
+    return cache(lambda times: suite.real(item, times * length) is not None)
 
 
 def make_column(registry: Registry, spec: MetricSpec, suite: LoadedSuite, limit: int | None = None) -> Column:
@@ -117,9 +149,9 @@ def make_column(registry: Registry, spec: MetricSpec, suite: LoadedSuite, limit:
     absent = missing(extractor.weights)
     skip = set_skip(spec, extractor, suite, limit)
     if absent:
-        skip = missing_weights(absent)
+        skip = no_weights(absent)
     elif not skip.reason:
-        check_weights(extractor.weights, spec.name)
+        check_weights(extractor.weights, spec.name, "--metrics")
     return Column(spec, key, extractor.key, skip)
 
 
@@ -128,8 +160,8 @@ def _video_skip(spec: MetricSpec) -> Skip:
     flow = chosen_flow().weight if "flow" in spec.needs else None
     weights = (*spec.weights, flow) if flow else spec.weights
     if absent := missing(weights):
-        return missing_weights(absent)
-    check_weights(weights, spec.name)
+        return no_weights(absent)
+    check_weights(weights, spec.name, "--metrics")
     return Skip()
 
 
@@ -137,21 +169,34 @@ def set_skip(spec: MetricSpec, extractor: ExtractorSpec, suite: LoadedSuite, lim
     """Why a set metric is not computed for the first ``limit`` items of a suite, whatever the machine has."""
     items, frames = len(suite.suite.items[:limit]), suite.suite.protocol.num_frames
     if not suite.reference_key:
-        return Skip("the suite has no reference set")
+        real = f"{max(items, MIN_SET_ITEMS)} real videos of {frames} frames or more"
+        return Skip("the suite has no reference set", f"export {VARIABLE}=FOLDER, where there are {real}")
     if frames < extractor.min_frames:
         return Skip(f"needs {extractor.min_frames} frames or more, this suite's videos have {frames}")
     if items < spec.min_items:
         return Skip(f"needs {spec.min_items} items or more, this run has {items}: with fewer it is mostly bias")
+    if items < MIN_SET_ITEMS:
+        return Skip(f"a set has {MIN_SET_ITEMS} items or more, this run has {items}")
+    if items > suite.reference_size:
+        return Skip(f"{items} items need as many reference clips, the suite has {suite.reference_size}")
     return Skip()
 
 
-def check_weights(weights: Iterable[Weight], owner: str) -> None:
-    """Raises CannotStart E-WEIGHTS-DIGEST for a file with other bytes, naming who would have used it."""
+def no_weights(absent: Sequence[Weight]) -> Skip:
+    """A column without the weights that its name stands for; nothing else ever answers under the name."""
+    return Skip(f"n/a (weights): {', '.join(weight.name for weight in absent)}", missing_weights(absent).remedy)
+
+
+def check_weights(weights: Iterable[Weight], owner: str, option: str = "--variants") -> None:
+    """Raises CannotStart E-WEIGHTS-DIGEST for a file with other bytes, naming who would have used it.
+
+    ``option`` is the one that leaves the owner out.
+    """
     for weight in weights:
         try:
             resolve(weight)
         except CannotStart as error:
-            fix = f"{error.fix}; or leave it out: --variants 'all,-{owner}'" if error.fix else ""
+            fix = f"{error.fix}; or leave it out: {option} 'all,-{owner}'" if error.fix else ""
             raise CannotStart(
                 error.code, f"{owner}: {error.what}", where=error.where, why=error.why, fix=fix
             ) from error
@@ -160,7 +205,8 @@ def check_weights(weights: Iterable[Weight], owner: str) -> None:
 def nothing_runs(variants: Sequence[tuple[VariantSpec, Skip]]) -> CannotStart:
     """The error when every selected variant would be skipped."""
     spec, skip = variants[0]
-    code = "E-WEIGHTS" if skip.reason.startswith("no weights") else "E-NO-GPU" if "GPU" in skip.reason else "E-NEEDS"
+    codes = {"no weights": "E-WEIGHTS", "GPU memory": "E-VRAM", "GPU": "E-NO-GPU"}
+    code = next((code for words, code in codes.items() if words in skip.reason), "E-NEEDS")
     others = f" and {len(variants) - 1} more" if len(variants) > 1 else ""
     fix = skip.remedy or f"harness doctor {spec.name}"
     return CannotStart(code, f"{spec.name}{others} cannot run here.", why=skip.reason, fix=fix)
@@ -171,18 +217,24 @@ def with_absolute_paths(options: RunOptions) -> RunOptions:
     return replace(
         options,
         results=options.results.absolute(),
+        suite=str(Path(options.suite).absolute()) if is_folder(options.suite) else options.suite,
         plugins=tuple(path.absolute() for path in options.plugins),
     )
 
 
 def _select(
-    registry: Registry, expression: str, names: Sequence[str], kind: str, versions: Mapping[str, int]
+    registry: Registry,
+    expression: str,
+    names: Sequence[str],
+    kind: str,
+    versions: Mapping[str, int],
+    apart: Mapping[str, str] | None = None,
 ) -> list[str]:
     """Apply a selector; when a name is unknown, the plugins that did not load may be why."""
     try:
-        return select(expression, names, kind, versions)
+        return select(expression, names, kind, versions, apart)
     except UsageError as error:
-        if registry.broken and error.code == "E-UNKNOWN":
+        if registry.broken and error.code == "E-UNKNOWN" and not error.why:
             reasons = "\n".join(f"{broken.source}: {broken.reason}" for broken in registry.broken)
             error.why = f"it may be in a plugin that was not loaded:\n{reasons}"
         raise

@@ -101,7 +101,9 @@ def fault_of(error: BaseException, stage: str, subject: str = "") -> Fault:
         text = "  ".join(part for part in (error.what, error.where, error.why) if part)
         return Fault(stage, error.code, text, isinstance(error, ItemError) and error.retryable, subject)
     text = f"{type(error).__name__}: {error}"
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    # torch has a type of its own for a GPU's memory, and none for the machine's.
+    cpu = isinstance(error, RuntimeError) and "DefaultCPUAllocator" in text
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or cpu:
         return Fault(stage, "E-MEMORY", text, True, subject)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Fault(stage, "E-DISK", text, False, subject)

@@ -23,6 +23,7 @@ from harness.aggregating import SetStage
 from harness.environment import describe, env_key
 from harness.errors import HarnessError
 from harness.generating import GenerateStage, LoadFailed
+from harness.reference_folder import with_reference
 from harness.registry import load_plugins
 from harness.scoring import ScoreStage
 from harness.suite import load_suite
@@ -107,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def open_bench(options: argparse.Namespace) -> Workbench:
     """Load plugins and suite, and record the environment that this worker computes in."""
     registry = load_plugins(options.plugin)
-    suite = load_suite(options.suite)
+    suite = with_reference(load_suite(options.suite))
     bench = Workbench(options.results, suite, registry, options.run, options.name, options.device, options.threads)
     environment = {**describe(with_torch=options.device != "cpu"), "device": options.device, "threads": options.threads}
     bench.env_key = env_key(environment)

@@ -19,9 +19,11 @@ from harness.api import Clip, Score, metric, window_means
     "adjacent_mae",
     version=1,
     better="none",
+    aspect="flicker",
     unit="1 - MAE / 255",
     summary="VBench's temporal flickering, for comparison with published tables only: it punishes motion",
     beside="dynamic_rate",
+    responds={"flip": "same"},
 )
 def adjacent_mae(clip: Clip) -> Score:
     """One minus the mean absolute difference of adjacent frames over 255, in [0, 1]; 1 for a still."""

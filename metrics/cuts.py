@@ -20,10 +20,12 @@ TOO_SHORT = "fewer than 2 frames"
     "n_cuts",
     version=1,
     better="lower",
+    aspect="integrity",
     unit="cuts a video",
     summary="scene cuts: places where the picture is replaced by another",
     needs=("flow",),
     params={"flow": FLOW_PARAMS, "cuts": CUT_PARAMS},
+    responds={"still": "best", "flicker": "same", "flip": "same"},
 )
 def n_cuts(clip: Clip) -> Score:
     """Number of cuts: colours change, pixels change and flow finds little again, all at once.
@@ -44,8 +46,10 @@ def n_cuts(clip: Clip) -> Score:
     "dup_frac",
     version=1,
     better="lower",
+    aspect="integrity",
     unit="share of frames",
     summary="repeated frames: share of frames that equal the one before, bit by bit",
+    responds={"still": "worst", "shuffle": "same", "flicker": "same", "flip": "same"},
 )
 def dup_frac(clip: Clip) -> Score:
     """Share of adjacent frames that are bitwise equal, in [0, 1]; the profile is the share in each eighth."""

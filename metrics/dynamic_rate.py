@@ -42,6 +42,8 @@ MIN_PAIRS = 3
     "dynamic_rate",
     version=1,
     better="none",
+    aspect="motion",
+    headline=True,
     unit="share of videos",
     summary="share of videos in which something moves",
     needs=("flow",),
@@ -55,6 +57,7 @@ MIN_PAIRS = 3
         "dynamic_share": DYNAMIC_SHARE,
         "min_pairs": MIN_PAIRS,
     },
+    responds={"still": "zero", "flicker": "same", "flip": "same"},
 )
 def dynamic_rate(clip: Clip) -> Score:
     """1 when the fastest 5 % of pixels exceed 6/256 of the short side per 1/8 s in a quarter of the pairs, else 0.

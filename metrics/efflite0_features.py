@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.api import Extractor, Frames, ItemError, extractor, known_weight, resolve_weight
+from harness.api import Clip, Extractor, ItemError, extractor, known_weight, resolve_weight
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,7 +30,7 @@ class FrameFeatures:
     def __init__(self, net: EfficientNetLite0, device: str) -> None:
         self.net, self.device = net, device
 
-    def __call__(self, frames: Frames) -> NDArray[np.float32]:
+    def __call__(self, clip: Clip) -> NDArray[np.float32]:
         """Features float32 [8, 1280].
 
         Raises:
@@ -38,7 +38,7 @@ class FrameFeatures:
         """
         import torch
 
-        chosen = torch.tensor(frames[middles(len(frames))], device=self.device)
+        chosen = torch.tensor(clip.frames[middles(len(clip))], device=self.device)
         with torch.inference_mode():
             result: NDArray[np.float32] = self.net.pooled(prepare(chosen)).float().cpu().numpy()
         return result

@@ -50,10 +50,12 @@ def heads_weight() -> Weight:
     "ff_lpips",
     version=1,
     better="lower",
+    aspect="fidelity",
     unit="LPIPS (alex)",
     summary="first-frame fidelity: learned perceptual distance of frame 0 and the conditioning image",
     params={"net": "alex", "version": "0.1", "working_side": WORKING_SIDE, "trunk": TRUNK_FILE},
     weights=(trunk_weight(), heads_weight()),
+    responds={"still": "best", "shuffle": "same", "flicker": "same", "flip": "same"},
 )
 def ff_lpips(clip: Clip) -> Score:
     """LPIPS of frame 0, 0 for an identical frame.

@@ -28,10 +28,12 @@ SMALLEST = 32  # pixels
     "ff_st_lpips",
     version=1,
     better="lower",
+    aspect="fidelity",
     unit="ST-LPIPS (alex)",
     summary="first-frame fidelity: shift-tolerant perceptual distance of frame 0 and the conditioning image",
     params={"net": "alex, shift tolerant", "version": "ST0.0", "working_side": WORKING_SIDE},
     weights=(WEIGHTS,),
+    responds={"still": "best", "shuffle": "same", "flicker": "same", "flip": "same"},
 )
 def ff_st_lpips(clip: Clip) -> Score:
     """ST-LPIPS of frame 0, 0 for an identical frame.

@@ -11,9 +11,9 @@ noise or flicker, which following it does not explain.
 
 Fooled by: slow motion (halve every speed and the acceleration falls fourfold: read it beside ``dynamic_rate``); an
 estimator that smooths over time or space; strong noise, whose jitter counts as acceleration as long as the motion below
-still explains the frames; a higher frame rate. It does not see appearance: a melting object that melts steadily
-is smooth. Flicker of the whole frame's brightness is taken out before flow is estimated, flicker of its contrast or of
-a part of it is not.
+still explains the frames; a higher frame rate. It does not see appearance: a melting object that melts steadily is
+smooth. Flicker of the whole frame's brightness is taken out before flow is estimated; flicker of its contrast or of a
+part of it is not, nor is the rounding to bytes that a flicker by a fraction of a grey level makes in flat areas.
 """
 
 from __future__ import annotations
@@ -59,6 +59,8 @@ class Steps:
     "flow_smoothness",
     version=1,
     better="higher",
+    aspect="motion",
+    headline=True,
     unit="1 - acceleration / speed",
     summary="motion smoothness: how steady the velocity is along trajectories",
     needs=("flow",),
@@ -69,6 +71,7 @@ class Steps:
         "coverage_floor": COVERAGE_FLOOR,
         "gate": MOTION_PARAMS,
     },
+    responds={"still": "undefined", "shuffle": "worse", "flicker": "same", "flip": "same"},
 )
 def flow_smoothness(clip: Clip) -> Score:
     """1 - r, in [0, 1]; undefined for a static clip. Compare at equal frame rates only: r shrinks as 1 / fps.

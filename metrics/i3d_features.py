@@ -18,15 +18,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.api import CannotStart, Extractor, Frames, ItemError, Weight, extractor, listed_weight, resolve_weight
+from harness.api import CannotStart, Clip, Extractor, ItemError, Weight, extractor, listed_weight, resolve_weight
+
+from ._windows import WINDOW, WINDOWINGS, Windowing, too_short
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 FILES = ("i3d_torchscript.pt", "i3d_pretrained_400.pt")
-WINDOW = 16  # frames
-SPACING = 8  # frames between two frames of the spaced window
-SPACED = SPACING * (WINDOW - 1) + 1
 MIN_FRAMES = 9
 BATCH = 2  # windows: on a CPU, larger batches gain nothing and cost memory
 
@@ -44,12 +43,12 @@ def i3d_weight() -> Weight:
 
 
 class I3DFeatures:
-    """Logits of windows of a clip; ``windows`` cuts uint8 [T, H, W, 3] into [windows, frames, H, W, 3]."""
+    """Logits of the windows that ``windowing`` cuts from a clip."""
 
-    def __init__(self, net: Callable[[Tensor], Tensor], device: str, windows: Callable[[Frames], Frames]) -> None:
-        self.net, self.device, self.windows = net, device, windows
+    def __init__(self, net: Callable[[Tensor], Tensor], device: str, windowing: Windowing) -> None:
+        self.net, self.device, self.windowing = net, device, windowing
 
-    def __call__(self, frames: Frames) -> NDArray[np.float32]:
+    def __call__(self, clip: Clip) -> NDArray[np.float32]:
         """Features float32 [windows, 400].
 
         Raises:
@@ -57,7 +56,7 @@ class I3DFeatures:
         """
         import torch
 
-        cut = self.windows(frames)
+        cut = self.windowing.cut(clip.frames, "i3d")
         if cut.shape[1] < MIN_FRAMES:
             raise too_short("I3D", MIN_FRAMES, cut.shape[1])
         with torch.inference_mode():
@@ -71,33 +70,6 @@ class I3DFeatures:
         if rows.shape != (len(windows), DIM):
             raise ItemError("E-FEATURES", f"The I3D file gave {list(rows.shape)}, wanted [{len(windows)}, {DIM}].")
         return rows
-
-
-def first_window(frames: Frames) -> Frames:
-    """The first 16 frames, as one window; raises ItemError E-FEATURES for fewer."""
-    if len(frames) < WINDOW:
-        raise too_short("i3d", WINDOW, len(frames))
-    return frames[None, :WINDOW]
-
-
-def all_windows(frames: Frames) -> Frames:
-    """All whole 16-frame windows, one after the other; raises ItemError E-FEATURES where there is none."""
-    if len(frames) < WINDOW:
-        raise too_short("i3d_w16", WINDOW, len(frames))
-    count = len(frames) // WINDOW
-    return frames[: count * WINDOW].reshape(count, WINDOW, *frames.shape[1:])
-
-
-def spaced_window(frames: Frames) -> Frames:
-    """Sixteen frames spaced by eight, 0 to 120, as one window; raises ItemError E-FEATURES for fewer than 121."""
-    if len(frames) < SPACED:
-        raise too_short("i3d_128f_s8", SPACED, len(frames))
-    return frames[None, :SPACED:SPACING]
-
-
-def too_short(name: str, wanted: int, found: int) -> ItemError:
-    """The refusal of a clip that is too short."""
-    return ItemError("E-FEATURES", f"The {name} features take {wanted} frames or more, got {found}.")
 
 
 def prepare(windows: Tensor) -> Tensor:
@@ -170,37 +142,20 @@ def _state_dict(path: Path, device: str) -> Callable[[Tensor], Tensor]:
 WEIGHTS = i3d_weight()
 
 
-def _load(device: str, windows: Callable[[Frames], Frames]) -> Extractor:
-    return I3DFeatures(load_network(resolve_weight(WEIGHTS), device), device, windows)
+def _register(windowing: Windowing) -> None:
+    """One extractor: the same network, shown other frames."""
+
+    @extractor(
+        f"i3d{windowing.suffix}",
+        version=1,
+        summary=f"Kinetics-400 I3D, {windowing.text}, 400 logits",
+        weights=(WEIGHTS,),
+        min_frames=windowing.min_frames,
+    )
+    def load(device: str) -> Extractor:
+        """Load the network; raises CannotStart E-WEIGHTS or E-WEIGHTS-DIGEST."""
+        return I3DFeatures(load_network(resolve_weight(WEIGHTS), device), device, windowing)
 
 
-@extractor(
-    "i3d", version=1, summary="Kinetics-400 I3D, the first 16 frames, 400 logits", weights=(WEIGHTS,), min_frames=WINDOW
-)
-def load_i3d(device: str) -> Extractor:
-    """Load the network; raises CannotStart E-WEIGHTS or E-WEIGHTS-DIGEST."""
-    return _load(device, first_window)
-
-
-@extractor(
-    "i3d_w16",
-    version=1,
-    summary="Kinetics-400 I3D, every 16-frame window, 400 logits each",
-    weights=(WEIGHTS,),
-    min_frames=WINDOW,
-)
-def load_i3d_w16(device: str) -> Extractor:
-    """Load the network; raises CannotStart E-WEIGHTS or E-WEIGHTS-DIGEST."""
-    return _load(device, all_windows)
-
-
-@extractor(
-    "i3d_128f_s8",
-    version=1,
-    summary="Kinetics-400 I3D, 16 frames spaced by 8, 400 logits",
-    weights=(WEIGHTS,),
-    min_frames=SPACED,
-)
-def load_i3d_spaced(device: str) -> Extractor:
-    """Load the network; raises CannotStart E-WEIGHTS or E-WEIGHTS-DIGEST."""
-    return _load(device, spaced_window)
+for way in WINDOWINGS:
+    _register(way)

@@ -19,7 +19,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.api import FLOW_PARAMS, Clip, Extractor, Features, Frames, ItemError, extractor, landed, metric, warp
+from harness.api import FLOW_PARAMS, Clip, Extractor, Features, ItemError, extractor, landed, metric, warp
 
 BINS_PER_OCTAVE = 2
 LOWEST, HIGHEST = -5, 5  # octaves of % of the short side: 1/32 % to 32 %
@@ -34,21 +34,21 @@ Float = NDArray[np.float64]
     summary="histograms of log speed and log acceleration, no network",
     min_frames=3,
     params=PARAMS,
+    needs=("flow",),
 )
 def load_motion_hist(device: str) -> Extractor:
     """Nothing to load; histograms are made on the CPU whatever the device."""
     return motion_histograms
 
 
-def motion_histograms(frames: Frames) -> NDArray[np.float32]:
+def motion_histograms(clip: Clip) -> NDArray[np.float32]:
     """One row [1, 2 x 21]: the two histograms, each with sum 1.
 
     Raises:
         ItemError: E-FEATURES, fewer than 3 frames, or no pixel that can be followed over two steps.
     """
-    if len(frames) < 3:
-        raise ItemError("E-FEATURES", f"Motion statistics take 3 frames or more, got {len(frames)}.")
-    clip = Clip(frames, 1.0)  # the frame rate does not enter: speeds are per frame
+    if len(clip) < 3:
+        raise ItemError("E-FEATURES", f"Motion statistics take 3 frames or more, got {len(clip)}.")
     fields, usable = clip.flow, clip.usable()
     speed, accel = np.zeros(BINS), np.zeros(BINS)
     for t in range(len(fields) - 1):
@@ -80,6 +80,7 @@ def _histogram(vectors: NDArray[np.float32], short_side: int) -> Float:
     kind="set",
     extractor="motion_hist",
     beside="dynamic_rate",
+    aspect="motion",
     params={"distance": "wasserstein-1 of mean histograms, mean of speed and acceleration"},
 )
 def fd_motion_hist(generated: Features, reference: Features) -> float:
@@ -92,5 +93,7 @@ def fd_motion_hist(generated: Features, reference: Features) -> float:
         if len(rows) < 2 or rows.shape[1] % 2 or rows.shape[1] != reference.rows.shape[1]:
             shape = list(rows.shape)
             raise ItemError("E-FEATURES", f"A distance of motion statistics needs two videos or more, got {shape}.")
+    if not (np.isfinite(generated.rows).all() and np.isfinite(reference.rows).all()):
+        raise ItemError("E-FEATURES", "A row of motion statistics is not finite.")
     gap = (generated.rows.mean(0) - reference.rows.mean(0)).reshape(2, -1)
     return float(np.abs(np.cumsum(gap, axis=1)).sum(1).mean() / BINS_PER_OCTAVE)

@@ -47,6 +47,8 @@ class Residuals:
     "warp_error",
     version=1,
     better="lower",
+    aspect="flicker",
+    headline=True,
     unit="MSE of [0, 1] colours",
     summary="temporal flicker: squared difference of neighbouring frames along the motion",
     needs=("flow",),
@@ -59,6 +61,7 @@ class Residuals:
         "min_share": MIN_SHARE,
         "gaps": list(GAPS),
     },
+    responds={"still": "marked", "shuffle": "worse", "flicker": "worse", "flip": "same"},
 )
 def warp_error(clip: Clip) -> Score:
     """Mean squared residual after motion compensation, in [0, 1].

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.api import Extractor, Frames, ItemError, extractor, resolve_weight, shipped_weight
+from harness.api import Clip, Extractor, Frames, ItemError, extractor, resolve_weight, shipped_weight
 
 if TYPE_CHECKING:
     from ._world_net import WorldNet
@@ -28,7 +28,7 @@ class WorldFeatures:
     def __init__(self, net: WorldNet, device: str) -> None:
         self.net, self.device = net, device
 
-    def __call__(self, frames: Frames) -> NDArray[np.float32]:
+    def __call__(self, clip: Clip) -> NDArray[np.float32]:
         """Features float32 [T // 16, 96].
 
         Raises:
@@ -36,7 +36,7 @@ class WorldFeatures:
         """
         import torch
 
-        windows = torch.tensor(cut_windows(frames), device=self.device)  # a copy: frames may be read-only
+        windows = torch.tensor(cut_windows(clip.frames), device=self.device)  # a copy: frames may be read-only
         with torch.inference_mode():
             rows = [self.net(windows[first : first + BATCH]) for first in range(0, len(windows), BATCH)]
         result: NDArray[np.float32] = torch.cat(rows).float().cpu().numpy()

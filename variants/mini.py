@@ -50,7 +50,7 @@ class MiniVariant:
     def needs(self) -> Needs:
         how = "recipes/mini/README.md has the command that makes it"
         weights = [shipped(PACKAGE, f"{BASE}/{path}", name=part, how=how) for part, path in PARTS.items()]
-        return Needs(weights=(*weights, *filter(None, [self.tuned_weight()])))
+        return Needs(weights=(*weights, *filter(None, [self.tuned_weight()])), max_frames=self.num_frames)
 
     def tuned_weight(self) -> Weight | None:
         """The checkpoint of a tuned row."""

@@ -57,7 +57,7 @@ def _examine(registry: Registry, variant: str | None, results: Path, as_json: bo
             emit(asdict(finding))
             continue
         remedy = f"   → {finding.remedy}" if finding.state != "ok" and finding.remedy else ""
-        click.echo(f"  {finding.name:<24} {finding.state:<8} {finding.detail}{remedy}")
+        click.echo(f"  {finding.name:<26} {finding.state:<8} {finding.detail}{remedy}")
     lacking = sum(finding.state == "missing" for finding in findings)
     if not as_json and lacking:
         click.echo(f"{lacking} thing{'s' * (lacking != 1)} to fix before {variant or 'the harness'} can run here.")
@@ -66,7 +66,8 @@ def _examine(registry: Registry, variant: str | None, results: Path, as_json: bo
 
 def _list(registry: Registry, as_json: bool) -> int:
     from harness.errors import EXIT_CANNOT_START, EXIT_DONE
-    from harness.terminal import emit, size
+    from harness.terminal import emit
+    from harness.terminal_text import size
     from harness.weights_report import report
 
     reports = report(registry)
@@ -91,7 +92,8 @@ def _list(registry: Registry, as_json: bool) -> int:
 
 def _fetch(registry: Registry, names: tuple[str, ...], as_json: bool) -> int:
     from harness.errors import EXIT_CANNOT_START, EXIT_DONE, CannotStart
-    from harness.terminal import emit, size
+    from harness.terminal import emit
+    from harness.terminal_text import size
     from harness.weights_fetch import describe, fetch
     from harness.weights_report import choose
 

@@ -13,6 +13,12 @@ from harness.commands.options import JSON, PLUGIN, RESULTS, SUITE, VARIANTS
 
 if TYPE_CHECKING:
     from harness.registry import VariantSpec
+    from harness.submission import Submission
+
+
+# Names of `harness.export_tables`, which a test holds equal: this module loads nothing to describe itself.
+FORMATS = ("csv", "parquet", "md", "tex")
+TABLES = ("board", "scores", "set_scores", "videos", "profiles", "details")
 
 
 @click.command("export")
@@ -20,50 +26,81 @@ if TYPE_CHECKING:
 @SUITE
 @RESULTS
 @click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["json", *FORMATS]),
+    default="json",
+    show_default=True,
+    help="json: files for git. csv, parquet: a table. md, tex: the board for a text.",
+)
+@click.option(
+    "--table", type=click.Choice(TABLES), default="board", show_default=True, help="Which, for csv and parquet."
+)
+@click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    show_default="RESULTS/published",
-    help="Where the files go.",
+    type=click.Path(path_type=Path),
+    show_default="RESULTS/published for json, stdout for text",
+    help="The folder of the json files, or the file of any other format.",
 )
 @JSON
 @PLUGIN
 def command(
-    variants: str, suite: str, results: Path, out: Path | None, as_json: bool, plugins: tuple[Path, ...]
+    variants: str | None,
+    suite: str,
+    results: Path,
+    kind: str,
+    table: str,
+    out: Path | None,
+    as_json: bool,
+    plugins: tuple[Path, ...],
 ) -> None:
-    """Write results as files for git, one per variant.
+    """Write results as files for git, one per variant, or as a table.
 
-    A video is a line. Of several variants, those without results are left out; one that is named alone must have some.
+    A video is a line of the file. Rows with graded faults go into one file, the suite's calibration. Of several
+    variants, those without results are left out; one that is named alone must have some.
     """
+    from harness.export_tables import export_table
     from harness.paths import published
+    from harness.reference_folder import left_out
     from harness.terminal import emit
 
+    if kind != "json":
+        text = export_table(variants, suite, results, kind, table, out, plugins)
+        click.echo(text, nl=False) if out is None else click.echo(f"wrote {out}", err=True)
+        return
     for path, result in export_files(variants, suite, results, out or published(results), plugins):
         counts = {"videos": len(result["rows"]), "metrics": len(result["metrics"]), "bytes": path.stat().st_size}
         if as_json:
             emit({"file": str(path), **counts})
         else:
             click.echo(f"wrote {path}   " + ", ".join(f"{n} {name}" for name, n in counts.items()))
+    if note := left_out(suite):
+        click.echo(note, err=True)
 
 
 def export_files(
-    variants: str, suite: str, results: Path, out: Path, plugins: tuple[Path, ...] = ()
+    variants: str | None, suite: str, results: Path, out: Path, plugins: tuple[Path, ...] = ()
 ) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Write the selected variants' results below ``out``; yields each path with its content.
+
+    Rows with graded faults are one file, a calibration, which comes last.
 
     Raises:
         UsageError: an unknown name.
         Refused: E-RESULT, a variant that was named has no results, or nothing at all has.
     """
+    from harness.calibration import step_of
     from harness.errors import Refused
-    from harness.export import export, write_result
+    from harness.export import dump, export, write_result
     from harness.registry import load_plugins
+    from harness.submission import parse
     from harness.suite import load_suite
     from harness.wishes import chosen_variants
 
     registry, loaded = load_plugins(plugins), load_suite(suite)
-    chosen = chosen_variants(registry, variants)
+    chosen = chosen_variants(registry, variants, loaded)
     metrics = {registry.metric_key(spec): spec for spec in registry.metrics.values()}
-    wrote = 0
+    wrote, faults = 0, []
     with _open(results) as store:
         for spec in chosen:
             try:
@@ -72,17 +109,31 @@ def export_files(
                 if len(chosen) == 1:
                     raise
                 continue
+            if step_of(spec.family, spec.params) is not None:
+                faults.append(parse(dump(result)))
+                continue
             # Asked for last: only a variant with results is sure to have its checkpoint.
             result["variant"].update(provenance(spec))
             wrote += 1
             yield write_result(out, result), result
-    if not wrote:
+    if faults:
+        yield write_calibration(out, faults)
+    if not wrote and not faults:
         raise Refused(
             "E-RESULT",
             f"There are no results on {loaded.suite.label}.",
             where=str(results),
             fix=f"harness run --suite {loaded.suite.label}",
         )
+
+
+def write_calibration(out: Path, faults: list[Submission]) -> tuple[Path, dict[str, Any]]:
+    """Write the calibration that fault rows are; returns its path and its content, with ``rows`` for its videos."""
+    from harness.calibration_data import fold, write
+    from harness.export import suite_record
+
+    record = fold(faults, suite_record(faults[0].suite))
+    return write(out, record), {**record, "rows": [row for fault in faults for row in fault.rows]}
 
 
 def provenance(spec: VariantSpec) -> dict[str, Any]:

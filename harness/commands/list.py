@@ -34,6 +34,7 @@ def command(kind: str, as_json: bool, plugins: tuple[Path, ...]) -> None:
         for record in records:
             emit(record)
     else:
+        records = _folded(registry, records) if kind == "variants" else records
         print_table(list(records[0]) if records else [], ([str(v) for v in record.values()] for record in records))
     if kind != "suites":
         for broken in registry.broken:
@@ -61,11 +62,33 @@ def _variants(registry: Any) -> Records:
     return records
 
 
+def _folded(registry: Any, records: Records) -> Records:
+    """The steps of one fault as one line: the glob that selects them, and what the weakest and the strongest do."""
+    from itertools import groupby
+
+    from harness.calibration import folded_name
+
+    lines = []
+    pairs = zip(registry.variants.values(), records, strict=True)
+    for name, group in groupby(pairs, lambda pair: folded_name(pair[0])):
+        (first, record), *others = group
+        last = others[-1][0].summary.partition(": ")[2] if others else ""
+        label = f"{name}@{first.revision}" if others else record["variant"]
+        lines.append({**record, "variant": label, "summary": first.summary + (f" … {last}" if last else "")})
+    return lines
+
+
 def _metrics(registry: Any) -> Records:
-    return [
-        {"metric": m.label, "better": m.better, "unit": m.unit, "of a": m.scope, "summary": m.summary}
-        for m in registry.metrics.values()
-    ]
+    from harness.weights import missing
+
+    records = []
+    for m in registry.metrics.values():
+        weights = registry.extractor(m.extractor).weights if m.extractor else m.weights
+        here = "n/a (weights)" if missing(weights) else "ready"
+        records.append(
+            {"metric": m.label, "better": m.better, "unit": m.unit, "of a": m.scope, "here": here, "summary": m.summary}
+        )
+    return records
 
 
 def _suites(registry: Any) -> Records:

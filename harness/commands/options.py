@@ -22,10 +22,15 @@ PLUGIN = click.option(
 )
 VARIANTS = click.option(
     "--variants",
-    default="all",
-    show_default=True,
+    show_default="what the suite says, mostly 'all'",
     metavar="SELECTOR",
     help="'all', a name, a comma list, a glob, '-' to leave out: 'all,-control-*'.",
 )
-SUITE = click.option("--suite", default="mini", show_default=True, metavar="NAME[@VERSION]", help="The suite.")
+SUITE = click.option(
+    "--suite",
+    default="mini",
+    show_default=True,
+    metavar="NAME[@VERSION]",
+    help="The suite, or a folder of videos or pictures.",
+)
 JSON = click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout, nothing else.")

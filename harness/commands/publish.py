@@ -62,7 +62,7 @@ def command(
         sources = (published(results),) if published(results).is_dir() else ()
     with tempfile.TemporaryDirectory() as scratch:
         if local:
-            for _ in export_files("all", suite, results, Path(scratch), plugins):
+            for _ in export_files(None, suite, results, Path(scratch), plugins):
                 pass
         files = collect([*sources, Path(scratch)])
         masters = results / "videos"
@@ -83,7 +83,7 @@ def collect(sources: list[Path]) -> list[Path]:
 
 
 def _tell(report: PublishReport) -> None:
-    from harness.terminal import size
+    from harness.terminal_text import size
 
     click.echo(
         f"render   {report.variants} variants, {report.items} items, {report.metrics} metrics → "

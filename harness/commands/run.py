@@ -20,9 +20,10 @@ from harness.commands.options import JSON, PLUGIN, RESULTS, SUITE, VARIANTS
 @JSON
 @click.option("--yes", is_flag=True, help="Do not ask before a long run.")
 @PLUGIN
+@click.option("--offload", is_flag=True, help="Less GPU memory: parts of a model wait on the CPU. Same videos, slower.")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads per worker.  [default: cores / workers]")
 def command(
-    variants: str,
+    variants: str | None,
     suite: str,
     metrics: str,
     limit: int | None,
@@ -31,6 +32,7 @@ def command(
     as_json: bool,
     yes: bool,
     plugins: tuple[Path, ...],
+    offload: bool,
     threads: int | None,
 ) -> int:
     """Make the videos that are missing, measure them, show the table.
@@ -42,6 +44,6 @@ def command(
     from harness.wishes import RunOptions
 
     options = RunOptions(
-        variants, suite, metrics, limit, results, dry_run, yes, plugins, threads or 0, tuple(sys.argv[1:])
+        variants, suite, metrics, limit, results, dry_run, yes, plugins, threads or 0, tuple(sys.argv[1:]), offload
     )
     return run(options, JsonConsole() if as_json else TextConsole())

@@ -8,19 +8,33 @@ from typing import Any
 
 import click
 
-from harness.commands.options import JSON, PLUGIN
+from harness.commands.options import JSON, PLUGIN, RESULTS
 
 
 @click.command("show")
-@click.argument("kind", type=click.Choice(["variant", "metric", "suite"]))
-@click.argument("name")
+@click.argument("kind", type=click.Choice(["variant", "metric", "suite", "calibration"]))
+@click.argument("name", required=False)
+@RESULTS
+@click.option("--markdown", is_flag=True, help="Markdown on stdout, for a calibration.")
 @JSON
 @PLUGIN
-def command(kind: str, name: str, as_json: bool, plugins: tuple[Path, ...]) -> None:
-    """Show one variant, metric or suite in full."""
+def command(
+    kind: str, name: str | None, results: Path, markdown: bool, as_json: bool, plugins: tuple[Path, ...]
+) -> None:
+    """Show one variant, metric or suite in full, or what each metric sees.
+
+    A calibration is that of the results folder, or the published one; its name is the suite's.  [default: calibration]
+    """
+    from harness.errors import UsageError
     from harness.registry import load_plugins
     from harness.terminal import emit
 
+    if kind == "calibration":
+        _calibration(name or "calibration", results, plugins, markdown, as_json)
+        return
+    if name is None or markdown:
+        what = "--markdown is for a calibration." if name else f"Which {kind}?"
+        raise UsageError("E-OPTION", what, fix=f"harness list {kind}s, then harness show {kind} NAME")
     if kind == "suite":
         record = _suite(name)
     else:
@@ -32,8 +46,43 @@ def command(kind: str, name: str, as_json: bool, plugins: tuple[Path, ...]) -> N
         return
     width = max(map(len, record))
     for field, value in record.items():
+        if field == "items":
+            _echo_items(value)
+            continue
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         click.echo(f"{field:<{width}}  {text}")
+
+
+def _echo_items(items: list[dict[str, Any]]) -> None:
+    width = max(len(item["item"]) for item in items)
+    click.echo(f"items, with motion bucket, tags and prompt: {len(items)}")
+    for item in items:
+        tags = ", ".join(item["tags"])
+        click.echo(f"  {item['item']:<{width}}  {item['motion bucket']:>3}  [{tags}]  {item['prompt']}")
+
+
+def _calibration(suite: str, results: Path, plugins: tuple[Path, ...], markdown: bool, as_json: bool) -> None:
+    from harness.calibration import analyse, as_records
+    from harness.calibration_data import load
+    from harness.calibration_text import as_markdown
+    from harness.errors import Refused
+    from harness.terminal import emit, print_calibration
+
+    found = analyse(load(suite, results, plugins))
+    if found is None:
+        raise Refused(
+            "E-RESULT",
+            f"The calibration on {suite} lacks the clip without fault, or any fault.",
+            where=str(results),
+            fix=f"harness run --suite {suite}",
+        )
+    if as_json:
+        for record in as_records(found):
+            emit(record)
+    elif markdown:
+        click.echo(as_markdown(found))
+    else:
+        print_calibration(found)
 
 
 def _variant(spec: Any) -> dict[str, Any]:
@@ -68,10 +117,14 @@ def _metric(registry: Any, spec: Any) -> dict[str, Any]:
 
 
 def _suite(name: str) -> dict[str, Any]:
-    from harness.suite import load_suite
+    from harness.suite import card_path, load_suite
 
     loaded = load_suite(name)
-    suite = loaded.suite
+    suite, card = loaded.suite, card_path(loaded.suite.name)
+    items = [
+        {"item": item.slug, "motion bucket": item.motion_bucket, "tags": list(item.tags), "prompt": item.prompt}
+        for item in suite.items
+    ]
     return {
         "suite": suite.label,
         "summary": suite.summary,
@@ -80,5 +133,7 @@ def _suite(name: str) -> dict[str, Any]:
         "seeds": list(suite.seeds),
         "reference clips": suite.reference_size,
         "reference key": loaded.reference_key,
-        "items": [item.slug for item in suite.items],
+        "variants": loaded.variants,
+        "sources, licences, limits": str(card) if card else "",
+        "items": items,
     }

@@ -19,7 +19,8 @@ def command(results: Path, as_json: bool) -> None:
     Reads one small file and never the index, so that it cannot disturb the run.
     """
     from harness.status import age_seconds, read_latest
-    from harness.terminal import duration, emit, status_line
+    from harness.terminal import emit
+    from harness.terminal_text import duration, status_line
 
     status = read_latest(results)
     if as_json:

@@ -139,6 +139,8 @@ class LocalEngine:
             events.append(event)
             if event.kind != "started":
                 process.task, process.starts = None, 0
+            if event.kind == "failed" and any(fault.code == "E-MEMORY" for fault in event.faults):
+                self._renew(process)
 
     def _replace(self, process: _Process, events: list[Event]) -> None:
         _end(process)
@@ -152,6 +154,12 @@ class LocalEngine:
         fresh = self._start(process.name, process.device, process.prefers_videos)
         fresh.starts = process.starts + 1
         self._processes[process.name] = fresh
+
+    def _renew(self, process: _Process) -> None:
+        """A fresh process in place of one whose memory ran out: nothing that it still holds is in the way."""
+        self._send(process, STOP)
+        _end(process)
+        self._processes[process.name] = self._start(process.name, process.device, process.prefers_videos)
 
     def _start(self, name: str, device: str, prefers_videos: bool) -> _Process:
         settings = self.settings

@@ -1,4 +1,4 @@
-"""A base model: Stable Video Diffusion in diffusers' folder format, of any size."""
+"""A base model: Stable Video Diffusion of any size, as a folder in diffusers' format or as its authors' single file."""
 
 from __future__ import annotations
 
@@ -22,8 +22,11 @@ from transformers import CLIPVisionModelWithProjection
 
 from harness.errors import CannotStart, UsageError
 from harness.exvideo.image import clip_pixels
+from harness.exvideo.single_file import load_single_file
+from harness.exvideo.svd_xt import configs_beside
 from harness.keys import digest, sha256_file
 
+ALIGNMENT = 64  # bytes
 PARTS = ("unet", "vae", "image_encoder", "scheduler")
 VAES = {"AutoencoderKLTemporalDecoder": AutoencoderKLTemporalDecoder, "AutoencoderTiny": AutoencoderTiny}
 
@@ -74,6 +77,12 @@ class Components:
     image_encoder: CLIPVisionModelWithProjection
     scheduler: EulerDiscreteScheduler
     device: torch.device
+    fast_decoder: Vae | None = None
+
+    @property
+    def decoder(self) -> Vae:
+        """What turns latents into frames: the fast decoder where one was loaded. Images are encoded by ``vae``."""
+        return self.fast_decoder or self.vae
 
     @property
     def native_frames(self) -> int:
@@ -92,16 +101,55 @@ class Components:
         return num_frames, self.vae.channels, height // self.vae.stride, width // self.vae.stride
 
 
-def load_base(source: str | Path, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32) -> Components:
-    """Load a base from a folder in diffusers' format, or by its Hub id.
+def load_base(
+    source: str | Path,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+    *,
+    fast_decoder: Path | None = None,
+) -> Components:
+    """Load a base from a folder in diffusers' format, from a single file, or by its Hub id.
 
-    Everything is frozen and in evaluation mode.
+    Everything is frozen and in evaluation mode. ``fast_decoder`` is the folder of an `AutoencoderTiny` for the same
+    latents, which decodes in place of the base's autoencoder.
 
     Raises:
-        CannotStart: E-WEIGHTS, the folder or a part of it is missing or unreadable; E-NO-GPU, see `usable_device`.
+        CannotStart: E-WEIGHTS, the base or a part of it is missing or unreadable; E-NO-GPU, see `usable_device`.
         UsageError: E-SETTINGS, see `usable_device`.
     """
-    folder, device = locate_base(source), usable_device(device)
+    place, device = locate_base(source), usable_device(device)
+    if place.is_file():
+        with _quiet():
+            unet, vae, tower, scheduler = load_single_file(place, dtype)
+    else:
+        unet, vae, tower, scheduler = _load_folder(source, place, dtype)
+    tiny = None if fast_decoder is None else _load_tiny(fast_decoder, dtype)
+    for model in filter(None, (unet, vae, tower, tiny)):
+        model.requires_grad_(False).eval().to(device)
+    return Components(unet, Vae(vae), tower, scheduler, device, None if tiny is None else Vae(tiny))
+
+
+def align(components: Components) -> None:
+    """Move weights that lie where their file happened to put them to 64-byte boundaries.
+
+    Matrix libraries on a CPU may round differently by alignment: with this, equal weights give equal bits whatever
+    file they came from. (On a GPU every tensor is aligned anyway.)
+    """
+    models = (components.unet, components.vae.model, components.decoder.model, components.image_encoder)
+    for parameter in (p for model in models for p in model.parameters()):
+        if parameter.device.type == "cpu" and parameter.data_ptr() % ALIGNMENT:
+            parameter.data = parameter.data.clone()
+
+
+def _load_tiny(folder: Path, dtype: torch.dtype) -> Any:
+    try:
+        return _load(AutoencoderTiny, folder, torch_dtype=dtype)
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+        why = str(error).strip().splitlines()[0]
+        raise _missing(folder, why, "the folder of an AutoencoderTiny, with its config.json") from error
+
+
+def _load_folder(source: str | Path, folder: Path, dtype: torch.dtype) -> tuple[Any, Any, Any, Any]:
     try:
         name = json.loads((folder / "vae" / "config.json").read_text()).get("_class_name")
         if name not in VAES:
@@ -114,9 +162,7 @@ def load_base(source: str | Path, device: str | torch.device = "cpu", dtype: tor
         raise _missing(
             source, str(error).strip().splitlines()[0], "the folder as diffusers saves it, complete"
         ) from error
-    for model in (unet, vae, tower):
-        model.requires_grad_(False).eval().to(device)
-    return Components(unet, Vae(vae), tower, scheduler, device)
+    return unet, vae, tower, scheduler
 
 
 def usable_device(device: str | torch.device) -> torch.device:
@@ -138,29 +184,53 @@ def usable_device(device: str | torch.device) -> torch.device:
 
 
 def locate_base(source: str | Path) -> Path:
-    """The local folder of a base; a Hub id is downloaded unless it is already in the Hub's cache.
+    """The local folder or single file of a base; a Hub id is downloaded unless it is already in the Hub's cache.
 
     Raises:
-        CannotStart: E-WEIGHTS, there is no such folder and the Hub does not give one.
+        CannotStart: E-WEIGHTS, there is no such base and the Hub does not give one.
     """
-    folder = Path(source)
-    if not folder.is_dir():
-        folder = _from_hub(str(source))
+    place = Path(source)
+    if place.is_file():
+        return place
+    if place.suffix == ".safetensors":
+        raise _missing(source, "there is no such file", "the path of svd_xt.safetensors, of a folder, or a Hub id")
+    if not place.is_dir():
+        place = _from_hub(str(source))
     for part in PARTS:
-        if not any((folder / part).glob("*config.json")):
+        if not any((place / part).glob("*config.json")):
             raise _missing(source, f"{part}/ is missing or has no configuration", "the folder as diffusers saves it")
-    return folder
+    return place
 
 
 def base_digest(source: str | Path, parts: Sequence[str] = PARTS) -> str:
     """Identity of a base, or of some of its parts: over configurations and the weight files used. Reads them all.
 
+    A single file cannot be taken apart: its identity is the same for any ``parts``, and another than a folder's.
+
     Raises:
         CannotStart: E-WEIGHTS, see `locate_base`.
     """
-    folder = locate_base(source)
-    files = {path.relative_to(folder).as_posix(): sha256_file(path) for path in sorted(_used_files(folder, parts))}
+    place = locate_base(source)
+    if place.is_file():
+        return digest("base/1", {"file": sha256_file(place), "configs": configs_beside(place)})
+    files = {path.relative_to(place).as_posix(): sha256_file(path) for path in sorted(_used_files(place, parts))}
     return digest("base/1", files)
+
+
+def unet_config(source: str | Path) -> dict[str, Any]:
+    """The configuration of a base's UNet, without loading any weights.
+
+    Raises:
+        CannotStart: E-WEIGHTS, see `locate_base`, or the configuration cannot be read.
+    """
+    place = locate_base(source)
+    if place.is_file():
+        return configs_beside(place)["unet"]
+    try:
+        config: dict[str, Any] = json.loads((place / "unet" / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _missing(source, f"unet/config.json: {error}", "the folder as diffusers saves it") from error
+    return {name: value for name, value in config.items() if not name.startswith("_")}
 
 
 def _used_files(folder: Path, parts: Sequence[str]) -> Iterator[Path]:
@@ -196,13 +266,16 @@ def _quiet() -> Iterator[None]:
 
 def _from_hub(source: str) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     wanted = [f"{part}/*config.json" for part in PARTS] + [f"{part}/*.fp16.safetensors" for part in PARTS]
     try:
         folder = Path(snapshot_download(source, allow_patterns=wanted))
         whole = [f"{part}/*.safetensors" for part in PARTS[:3] if not any((folder / part).glob("*.safetensors"))]
         return Path(snapshot_download(source, allow_patterns=whole)) if whole else folder
+    except GatedRepoError as error:
+        page = f"https://huggingface.co/{source}"
+        raise _missing(source, f"{page} is gated", "accept its licence on that page, then: hf auth login") from error
     except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         how = f"a folder in diffusers' format, or: hf download {source}"
         raise _missing(source, str(error).splitlines()[0], how) from error

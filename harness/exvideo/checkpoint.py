@@ -1,6 +1,8 @@
 """Extension checkpoints: the tuned tensors of a UNet and nothing else, with their history in the file's header.
 
-The format is safetensors. Tensors are named as in the extended diffusers UNet. The header's metadata has one entry,
+ExVideo's published format (`harness.exvideo.published`) is recognised by its names and read as well.
+
+Our own format is safetensors. Tensors are named as in the extended diffusers UNet. The header's metadata has one entry,
 ``exvideo``: JSON with ``format``, ``config`` (the `ExtensionConfig`), ``base`` (digest of the base it was tuned on) and
 ``training`` (how). One entry, because safetensors writes several in random order and equal files should be equal bytes.
 """
@@ -11,7 +13,7 @@ import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,8 @@ from torch import Tensor
 from harness.errors import CannotStart, UsageError
 from harness.exvideo.extension import ExtensionConfig, extend
 from harness.exvideo.freezing import trainable_names
+from harness.exvideo.misfits import Shape, misfits
+from harness.exvideo.published import NUM_FRAMES, TABLE, is_published, published_shapes, to_ours
 from harness.keys import canonical_json
 
 FORMAT = "exvideo-extension/1"
@@ -42,11 +46,12 @@ class Header:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A read checkpoint: tensors on the CPU by diffusers name, in the file's dtype."""
+    """A read checkpoint: tensors on the CPU in the file's dtype, by diffusers name, or ``published`` by ExVideo's."""
 
     header: Header
     tensors: Mapping[str, Tensor]
     source: str
+    published: bool = False
 
 
 def save_checkpoint(
@@ -71,27 +76,25 @@ def save_checkpoint(
 
 
 def read_header(path: Path) -> Header:
-    """The header alone, without reading any tensor.
+    """The header alone, without reading any tensor. A published file has none; what it is follows from its names.
 
     Raises:
-        CannotStart: E-CHECKPOINT, no such file, or not a checkpoint of this format.
+        CannotStart: E-CHECKPOINT, no such file, or a checkpoint of neither format.
     """
-    try:
-        with safe_open(path, "pt") as file:
-            return _parse(path, file.metadata() or {})
-    except (OSError, SafetensorError) as error:
-        raise _bad(path, "it cannot be read", str(error)) from error
+    with _opened(path) as file:
+        return _header(path, file)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint whole.
+    """Read a checkpoint of either format whole.
 
     Raises:
         CannotStart: E-CHECKPOINT, see `read_header`.
     """
-    header = read_header(path)
-    with safe_open(path, "pt") as file:
-        return Checkpoint(header, {name: file.get_tensor(name) for name in file.keys()}, str(path))  # noqa: SIM118
+    with _opened(path) as file:
+        header, names = _header(path, file), list(file.keys())
+        tensors = {name: file.get_tensor(name) for name in names}
+        return Checkpoint(header, tensors, str(path), published=ENTRY not in (file.metadata() or {}))
 
 
 def apply_checkpoint(
@@ -117,12 +120,29 @@ def apply_checkpoint(
         raise _bad(checkpoint.source, "it belongs to another base", why, "the base it was made with, or post-tune anew")
     extend(unet, header.config)
     parameters = dict(unet.named_parameters())
-    required, allowed = (set(trainable_names(unet, policy)) for policy in ("new_only", "temporal"))
-    _refuse_misfits(checkpoint, {name: parameters[name] for name in allowed}, required)
     with torch.no_grad():
-        for name, tensor in checkpoint.tensors.items():
+        for name, tensor in fitting(checkpoint, unet).items():
             parameters[name].copy_(tensor)
     return unet
+
+
+def fitting(checkpoint: Checkpoint, unet: UNetSpatioTemporalConditionModel) -> Mapping[str, Tensor]:
+    """The tensors by diffusers' names, if they fit ``unet``, which is extended and may be on the meta device.
+
+    Raises:
+        CannotStart: E-CHECKPOINT, keys that are unknown, missing or of another shape, by the names of the file.
+    """
+    found = {name: tuple(tensor.shape) for name, tensor in checkpoint.tensors.items()}
+    if checkpoint.published:
+        allowed: Mapping[str, Shape] = published_shapes(unet, checkpoint.header.config.num_frames)
+        required = set(allowed)
+    else:
+        shapes = {name: tuple(parameter.shape) for name, parameter in unet.named_parameters()}
+        allowed = {name: shapes[name] for name in trainable_names(unet, "temporal")}
+        required = set(trainable_names(unet, "new_only"))
+    if lines := misfits(found, allowed, required):
+        raise _bad(checkpoint.source, "it does not fit this base", lines)
+    return to_ours(checkpoint.tensors, unet) if checkpoint.published else checkpoint.tensors
 
 
 def load_checkpoint(
@@ -151,38 +171,37 @@ def save_atomically(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping
         raise UsageError("E-OUTPUT", f"{path} cannot be written.", why=str(error), fix="a writable path") from error
 
 
-def _parse(path: Path, metadata: Mapping[str, str]) -> Header:
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with safe_open(path, "pt") as file:
+            yield file
+    except (OSError, SafetensorError) as error:
+        why = f"{error} ({path.stat().st_size} bytes: is it whole?)" if path.is_file() else str(error)
+        raise _bad(path, "it cannot be read", why) from error
+
+
+def _header(path: Path, file: Any) -> Header:
+    metadata, names = file.metadata() or {}, list(file.keys())
+    if ENTRY in metadata or not is_published(names):
+        return _parse(path, metadata, names)
+    shapes = [tuple(file.get_slice(name).get_shape()) for name in names if name.endswith(TABLE)]
+    rows = next((shape[0] for shape in shapes if shape and shape[0]), NUM_FRAMES)
+    return Header(ExtensionConfig("identity", "learn_reflect", rows), "", {"format": "ExVideo's published format"})
+
+
+def _parse(path: Path, metadata: Mapping[str, str], names: list[str]) -> Header:
     try:
         record = json.loads(metadata.get(ENTRY, "{}"))
         found = record.get("format")
         if found != FORMAT:
-            raise _bad(path, "it is of another format", f"the header says {found}, expected {FORMAT}")
+            says = f"the header says {found}" if found else f"its tensors are {', '.join(sorted(names)[:2]) or 'none'}…"
+            raise _bad(path, "it is of another format", f"{says}: neither {FORMAT} nor ExVideo's published names")
         return Header(ExtensionConfig(**record["config"]), record["base"], record["training"])
     except (AttributeError, KeyError, TypeError, ValueError, UsageError) as error:
         raise _bad(path, "its header is damaged", f"{type(error).__name__}: {error}") from error
 
 
-def _refuse_misfits(checkpoint: Checkpoint, allowed: Mapping[str, Tensor], required: set[str]) -> None:
-    tensors = checkpoint.tensors
-    problems = {
-        "unknown": sorted(set(tensors) - set(allowed)),
-        "missing": sorted(required - set(tensors)),
-        "misshapen": [
-            f"{name} {tuple(tensors[name].shape)}, expected {tuple(allowed[name].shape)}"
-            for name in sorted(set(tensors) & set(allowed))
-            if tensors[name].shape != allowed[name].shape
-        ],
-    }
-    lines = [f"{kind}: {_shortened(names)}" for kind, names in problems.items() if names]
-    if lines:
-        raise _bad(checkpoint.source, "it does not fit this base", "\n".join(lines))
-
-
-def _shortened(names: list[str], limit: int = 4) -> str:
-    rest = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + rest
-
-
 def _bad(source: Path | str, what: str, why: str, fix: str = "") -> CannotStart:
-    fix = fix or "a checkpoint that harness posttune made for this base"
+    fix = fix or "a checkpoint that harness posttune made for this base, or ExVideo's published one for SVD-XT"
     return CannotStart("E-CHECKPOINT", f"The checkpoint cannot be used: {what}.", where=str(source), why=why, fix=fix)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
@@ -21,12 +21,21 @@ from torch import Tensor
 
 from harness.errors import UsageError
 from harness.exvideo.base import Components
+from harness.exvideo.execution import (
+    Execution,
+    attention_kernel,
+    check_tensors,
+    feed_forward_in_pieces,
+    resident,
+)
 from harness.exvideo.image import to_frames, to_pixels
 from harness.exvideo.postprocess import post_process
 from harness.exvideo.scheduler import set_steps
+from harness.exvideo.tiles import decode_tiled
 from harness.exvideo.windows import Window, blend, plan_windows
 
 Precision = Literal["full", "bf16", "fp16"]
+MIN_TILE = 8
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -45,7 +54,8 @@ class SamplingSettings:
         contrast: factor on the sampled latents (ExVideo's pipeline: 1.2).
         normalise_frames: give every frame the clip's mean and deviation (ExVideo's pipeline: on).
         window, stride: sample in overlapping windows blended at every step; None for one pass.
-        decode_chunk: frames decoded together.
+        decode_chunk: frames decoded together. SVD's decoder looks across the frames of a chunk, so this changes them.
+        decode_tile: side of the squares, in latent pixels, that are decoded apart and blended; None for whole frames.
         latent_factor: scale of the latents in place of the autoencoder's own.
         precision: ``full`` runs the UNet in its own dtype, the others under autocast.
 
@@ -65,6 +75,7 @@ class SamplingSettings:
     window: int | None = None
     stride: int | None = None
     decode_chunk: int = 8
+    decode_tile: int | None = None
     latent_factor: float | None = None
     precision: Precision = "full"
 
@@ -78,6 +89,8 @@ class SamplingSettings:
             raise _bad_settings(f"noise_aug_strength is {self.noise_aug_strength}", "0 or more, usually 0.02")
         if self.precision not in get_args(Precision):
             raise _bad_settings(f"precision is '{self.precision}'", f"one of {', '.join(get_args(Precision))}")
+        if self.decode_tile is not None and self.decode_tile < MIN_TILE:
+            raise _bad_settings(f"decode_tile is {self.decode_tile}", f"{MIN_TILE} latent pixels or more, usually 64")
         if (self.window is None) != (self.stride is None):
             raise _bad_settings("one of window and stride is set without the other", "both or neither")
         self.windows()
@@ -114,6 +127,7 @@ def generate(
     settings: SamplingSettings,
     noise: NDArray[np.float32] | Tensor,
     image_noise: NDArray[np.float32] | Tensor,
+    execution: Execution = Execution(),  # noqa: B008  # frozen
 ) -> NDArray[np.uint8]:
     """Make one clip.
 
@@ -123,18 +137,27 @@ def generate(
         settings: how to sample.
         noise: standard normal, `Components.latent_shape`.
         image_noise: standard normal, [3, H, W].
+        execution: in what portions; never what comes out.
 
     Returns:
         uint8 [T, H, W, 3] of the image's size.
 
     Raises:
-        UsageError: E-SIZE, a size that the autoencoder cannot represent, or too small for the extension; E-FRAMES.
+        UsageError: E-SIZE, a size that the autoencoder cannot represent, or too small for the extension; E-FRAMES;
+            E-SETTINGS, too large for the kernels.
         ItemError: E-NAN, an overflow.
         ValueError: noise of another shape.
     """
-    condition = encode_condition(components, image, settings, image_noise)
-    latents = sample(components, condition, settings, noise)
-    return decode(components, latents, settings)
+    device = components.device
+    with (
+        resident(components.vae.model, device, execution),
+        resident(components.image_encoder, device, execution),
+    ):
+        condition = encode_condition(components, image, settings, image_noise)
+    with resident(components.unet, device, execution), attention_kernel(execution.attention):
+        latents = sample(components, condition, settings, noise, execution)
+    with resident(components.decoder.model, device, execution):
+        return decode(components, latents, settings)
 
 
 @torch.no_grad()
@@ -167,6 +190,7 @@ def sample(
     condition: Condition,
     settings: SamplingSettings,
     noise: NDArray[np.float32] | Tensor,
+    execution: Execution = Execution(),  # noqa: B008  # frozen
 ) -> Tensor:
     """Scaled latents [T, C, h, w], float32, after the last step; see `generate`."""
     shape = (settings.num_frames, *condition.latents.shape[1:])
@@ -174,9 +198,11 @@ def sample(
     set_steps(scheduler, settings.steps, components.device)
     state = _as_noise(noise, shape, "noise").to(components.device) * scheduler.init_noise_sigma
     windows = settings.windows()
+    longest = max(window.stop - window.start for window in windows)
+    check_tensors(components.unet, longest, shape[2], shape[3], execution, settings.guided)
     for timestep in scheduler.timesteps:
         scaled = scheduler.scale_model_input(state, timestep)
-        predict = _predictor(components, condition, settings, scaled, timestep)
+        predict = _predictor(components, condition, settings, scaled, timestep, execution)
         prediction = blend(predict, windows, settings.num_frames)
         state = scheduler.step(prediction, timestep, state).prev_sample
     return cast(Tensor, state)
@@ -186,23 +212,36 @@ def sample(
 def decode(components: Components, latents: Tensor, settings: SamplingSettings) -> NDArray[np.uint8]:
     """uint8 frames [T, H, W, 3] of sampled latents [T, C, h, w]; see `generate`."""
     latents = post_process(latents, normalise=settings.normalise_frames, contrast=settings.contrast)
-    factor = components.vae.factor if settings.latent_factor is None else settings.latent_factor
-    return to_frames(components.vae.decode(latents / factor, settings.decode_chunk))
+    decoder = components.decoder
+    factor = decoder.factor if settings.latent_factor is None else settings.latent_factor
+    if settings.decode_tile is None:
+        return to_frames(decoder.decode(latents / factor, settings.decode_chunk))
+    return to_frames(decode_tiled(decoder, latents / factor, settings.decode_chunk, settings.decode_tile))
 
 
 def _predictor(
-    components: Components, condition: Condition, settings: SamplingSettings, scaled: Tensor, timestep: Tensor
+    components: Components,
+    condition: Condition,
+    settings: SamplingSettings,
+    scaled: Tensor,
+    timestep: Tensor,
+    execution: Execution,
 ) -> Callable[[Window], Tensor]:
-    """The guided prediction of a window of ``scaled``. The branches run one after the other: half the memory."""
+    """The guided prediction of a window of ``scaled``: branches one after the other, which halves the memory, or
+    together if ``execution`` says so."""
     guidance = torch.linspace(settings.min_guidance, settings.max_guidance, settings.num_frames, device=scaled.device)
     empty = condition.dropped()
 
     def predict(window: Window) -> Tensor:
         part = scaled[window.start : window.stop]
-        conditional = run_unet(components, part, timestep, condition, settings.precision)
+        wanted = (condition, empty) if settings.guided else (condition,)
+        batches = (wanted,) if execution.batched else tuple((one,) for one in wanted)
+        found = [run_unet(components, part, timestep, batch, settings.precision, execution.pieces) for batch in batches]
+        predictions = torch.cat(found)
+        conditional = predictions[0]
         if not settings.guided:
             return conditional
-        unconditional = run_unet(components, part, timestep, empty, settings.precision)
+        unconditional = predictions[1]
         scale = guidance[window.start : window.stop, None, None, None]
         return unconditional + scale * (conditional - unconditional)
 
@@ -210,16 +249,23 @@ def _predictor(
 
 
 def run_unet(
-    components: Components, scaled: Tensor, timestep: Tensor, condition: Condition, precision: Precision
+    components: Components,
+    scaled: Tensor,
+    timestep: Tensor,
+    conditions: Sequence[Condition],
+    precision: Precision,
+    pieces: int = Execution.pieces,
 ) -> Tensor:
-    """v-prediction [T, C, h, w], float32, for one clip's network input of the same shape."""
+    """v-predictions [N, T, C, h, w], float32, for one clip's network input [T, C, h, w] under N conditions."""
     unet, dtype = components.unet, components.unet.dtype
-    stacked = torch.cat([scaled, condition.latents.expand(len(scaled), -1, -1, -1)], dim=1)
+    frames, _, height, width = scaled.shape
+    feed_forward_in_pieces(unet, frames, height, width, len(conditions), pieces)
+    stacked = torch.stack([torch.cat([scaled, c.latents.expand(frames, -1, -1, -1)], dim=1) for c in conditions])
+    embedding = torch.cat([condition.embedding for condition in conditions])
+    ids = torch.cat([condition.ids for condition in conditions])
     with autocast(components.device, precision):
-        output: Tensor = unet(
-            stacked[None].to(dtype), timestep, condition.embedding.to(dtype), condition.ids, return_dict=False
-        )[0]
-    return output[0].float()
+        output: Tensor = unet(stacked.to(dtype), timestep, embedding.to(dtype), ids, return_dict=False)[0]
+    return output.float()
 
 
 def autocast(device: torch.device, precision: Precision) -> contextlib.AbstractContextManager[object]:

@@ -7,8 +7,7 @@ holds each property exactly half the time.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from harness.model import Item, Protocol, Suite, frames_digest
 from harness.motion import motion_bucket
 from harness.spool import write_atomic
 from harness.suite import FILE, image_digest
+from harness.suite_text import as_toml
 
 from .provider import World
 from .seeds import REFERENCE_SEEDS, SUITE_SEEDS
@@ -37,6 +37,18 @@ STRATA: tuple[Stratum, ...] = (
     (True, True, False),
     (False, False, True),
 )
+
+
+@dataclass(frozen=True)
+class Maker:
+    """What a ``suite.toml`` says beside the suite: who wrote it, its first reference seed, what is run on it."""
+
+    module: str
+    first_seed: int
+    variants: str = ""
+
+
+MAKER = Maker("harness.suites.mini.build", REFERENCE_SEEDS.start)
 
 
 @dataclass(frozen=True)
@@ -67,7 +79,12 @@ def choose(count: int) -> Iterator[tuple[int, Scene]]:
 
 def make_items(count: int = NUM_ITEMS) -> Iterator[Chosen]:
     """The first ``count`` items, rendered for their image digest and motion bucket."""
-    for index, (seed, scene) in enumerate(choose(count)):
+    return describe_items(choose(count))
+
+
+def describe_items(scenes: Iterable[tuple[int, Scene]]) -> Iterator[Chosen]:
+    """The items that show these scenes, given with their seeds."""
+    for index, (seed, scene) in enumerate(scenes):
         frames = render(scene, PROTOCOL.num_frames)
         two, pan, striped = stratum(scene)
         tags = (
@@ -85,30 +102,11 @@ def make_suite(chosen: list[Chosen]) -> Suite:
     return Suite("mini", 1, SUMMARY, PROTOCOL, tuple(c.item for c in chosen), (0,), REFERENCE_SIZE)
 
 
-def to_toml(suite: Suite, chosen: list[Chosen], clips: Sequence[str]) -> str:
+def to_toml(suite: Suite, chosen: list[Chosen], clips: Sequence[str], maker: Maker = MAKER) -> str:
     """The text of ``suite.toml``: an item a block, in order."""
-    protocol = suite.protocol
-    lines = [
-        "# Written by `python -m harness.suites.mini.build`. The digest holds the content to the version.",
-        f"name = {_text(suite.name)}",
-        f"version = {suite.version}",
-        f"digest = {_text(suite.key)}",
-        f"summary = {_text(suite.summary)}",
-        f"seeds = {list(suite.seeds)}",
-        "",
-        "[protocol]",
-        *(f"{name} = {json.dumps(value)}" for name, value in vars(protocol).items()),
-        "",
-        "[reference]",
-        f"first_seed = {REFERENCE_SEEDS.start}",
-        "# sha256 of the frames of each clip; their number is the size of the set",
-        "clips = [",
-        *(f"  {_text(clip)}," for clip in clips),
-        "]",
-    ]
-    for entry in chosen:
-        lines += ["", "[[items]]", *_item_lines(entry)]
-    return "\n".join(lines) + "\n"
+    extras = [{"seed": entry.seed} for entry in chosen]
+    first = {"first_seed": maker.first_seed}
+    return as_toml(suite, maker.module, extras, clips=clips, reference=first, variants=maker.variants)
 
 
 def build() -> str:
@@ -119,24 +117,8 @@ def build() -> str:
     return to_toml(make_suite(chosen), chosen, clips)
 
 
-def _item_lines(entry: Chosen) -> list[str]:
-    item = entry.item
-    return [
-        f"slug = {_text(item.slug)}",
-        f"prompt = {_text(item.prompt)}",
-        f"seed = {entry.seed}",
-        f"image_sha256 = {_text(item.image_sha256)}",
-        f"motion_bucket = {item.motion_bucket}",
-        f"tags = {json.dumps(list(item.tags))}",
-    ]
-
-
 def _words(shape: Shape) -> str:
     return f"{shape.colour}-{shape.kind}"
-
-
-def _text(value: str) -> str:
-    return json.dumps(value)  # a JSON string without control characters is a TOML basic string
 
 
 if __name__ == "__main__":

@@ -190,17 +190,25 @@ def flow(scene: Scene, num_frames: int, first: int = 0) -> tuple[NDArray[np.floa
     """
     if num_frames < 2:
         raise ValueError(f"flow needs at least 2 frames, got {num_frames}")
-    frame = np.arange(first, first + num_frames - 1, dtype=np.float64)
-    x, y = _grid(num_frames - 1)
+    return flow_between(scene, np.arange(first, first + num_frames - 1, dtype=np.float64), 1)
+
+
+def flow_between(scene: Scene, frame: Float, gap: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Exact flow from each of ``frame`` [P] to the frame ``gap`` later, or earlier where it is negative.
+
+    Returns:
+        Displacement float32 [P, 64, 64, 2] in pixels, and where its point is inside the image and on top there.
+    """
+    x, y = _grid(len(frame))
     owner = _owner(scene, frame, x, y)
-    target_x, target_y = x + scene.pan[0], y + scene.pan[1]
+    target_x, target_y = x + gap * scene.pan[0], y + gap * scene.pan[1]
     for index, shape in enumerate(scene.shapes):
         u, v = _local(shape, frame, x, y)
-        moved_x, moved_y = _place(shape, frame + 1, u, v)
+        moved_x, moved_y = _place(shape, frame + gap, u, v)
         mine = owner == index
         target_x, target_y = np.where(mine, moved_x, target_x), np.where(mine, moved_y, target_y)
     inside = (target_x >= 0) & (target_x < SIZE) & (target_y >= 0) & (target_y < SIZE)
-    visible = inside & (_owner(scene, frame + 1, target_x, target_y) == owner)
+    visible = inside & (_owner(scene, frame + gap, target_x, target_y) == owner)
     displacement = np.stack([target_x - x, target_y - y], axis=-1)
     return displacement.astype(np.float32), visible
 

@@ -12,10 +12,10 @@ from harness.exvideo.scheduler import euler_scheduler
 from tests.exvideo.helpers import tiny_unet
 
 
-def svd_vae() -> AutoencoderKLTemporalDecoder:
+def svd_vae(levels: int = 2) -> AutoencoderKLTemporalDecoder:
     return AutoencoderKLTemporalDecoder(
-        down_block_types=("DownEncoderBlock2D",) * 2,
-        block_out_channels=(32, 32),
+        down_block_types=("DownEncoderBlock2D",) * levels,
+        block_out_channels=(32,) * levels,
         latent_channels=4,
         layers_per_block=1,
     )

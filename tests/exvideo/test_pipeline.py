@@ -136,7 +136,7 @@ def test_windows_blend_the_predictions_of_native_length_clips(tiny_base: Path) -
     noise = draw(*components.latent_shape(12, SIZE, SIZE))
     timestep = 0.25 * torch.tensor(80.0).log()
     with torch.no_grad():
-        first, second = (run_unet(components, noise[s : s + 8], timestep, condition, "full") for s in (0, 4))
+        first, second = (run_unet(components, noise[s : s + 8], timestep, [condition], "full")[0] for s in (0, 4))
     rise = torch.arange(1, 5)[:, None, None, None] / 8
     fall = torch.arange(4, 0, -1)[:, None, None, None] / 8
     middle = (first[4:] * fall + second[:4] * rise) / (rise + fall)

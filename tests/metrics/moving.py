@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from harness.clip import Clip
 from harness.flow import FlowFields, FlowSource, pair_starts
 from harness.model import Frames
-from harness.occlusion import inside
+from harness.occlusion import comparable, inside
+from harness.suites.mini import world
 
 Field = NDArray[np.float64]
 
@@ -68,6 +69,26 @@ def uniform_clip(frames: Frames, velocity: tuple[float, float], fps: float = 8) 
     """A clip with the exact flow of a constant velocity."""
     source = known_flow(len(frames), frames.shape[1:3], lambda _, gap: (velocity[0] * gap, velocity[1] * gap))
     return Clip(frames, fps, flow=source)
+
+
+def world_flow(scene: world.Scene, num_frames: int) -> FlowSource:
+    """The exact flow of a scene of the world, masked by exact visibility and the rules that estimates are held to."""
+
+    def source(gap: int) -> FlowFields:
+        starts = pair_starts(num_frames, gap)
+        forward, visible = world.flow_between(scene, starts.astype(np.float64), gap)
+        backward, _ = world.flow_between(scene, starts + float(gap), -gap)
+        valid = [comparable(there, back) for there, back in zip(forward, backward, strict=True)]
+        return FlowFields(gap, starts, forward, visible & np.array(valid, np.bool_).reshape(visible.shape))
+
+    return source
+
+
+def exact_and_estimated(seed: int, num_frames: int) -> tuple[Clip, Clip]:
+    """One clip of the world twice: with the flow that it was drawn with, and with the default backend's."""
+    scene = world.sample_scene(seed)
+    frames = world.render(scene, num_frames)
+    return Clip(frames, world.FPS, flow=world_flow(scene, num_frames)), Clip(frames, world.FPS)
 
 
 def flicker(frames: Frames, amplitude: int) -> Frames:

@@ -51,8 +51,11 @@ def test_a_moving_part_counts_in_full_when_it_covers_a_twentieth() -> None:
         return field
 
     frames: Frames = np.zeros((9, 64, 64, 3), np.uint8)
-    score = dynamic_rate(Clip(frames, 8, flow=known_flow(9, (64, 64), half)))
-    assert score.detail["motion_p95"] == pytest.approx(100 * 2.5 / 64)
+    clip = Clip(frames, 8, flow=known_flow(9, (64, 64), half))
+    assert dynamic_rate(clip).detail["motion_p95"] == pytest.approx(100 * 2.5 / 64)
+    # Half of the frame moves; 3 of its 64 rows leave it below and are not valid.
+    assert clip.motion.fast == pytest.approx([2.5] * 8)
+    assert clip.motion.speed == pytest.approx([2.5 * 61 / (61 + 64)] * 8)
 
 
 def test_a_quarter_of_the_pairs_is_enough() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from harness.clip import Clip
 from harness.errors import CannotStart, ItemError
 from harness.metrics import efflite0_features
 from harness.metrics._efficientnet_lite import CLASSES, DIM, EfficientNetLite0, SameConv, load, renamed
@@ -94,11 +95,11 @@ def test_features_are_one_row_a_frame_and_leave_the_clip_alone(network: Efficien
     frames = clip()
     before = frames.copy()
     frames.setflags(write=False)
-    rows = FrameFeatures(network, "cpu")(frames)
+    rows = FrameFeatures(network, "cpu")(Clip(frames, 8))
     assert rows.shape == (8, DIM)
     assert rows.dtype == np.float32
     assert np.array_equal(frames, before)
-    assert FrameFeatures(network, "cpu")(frames) == pytest.approx(rows, abs=0)
+    assert FrameFeatures(network, "cpu")(Clip(frames, 8)) == pytest.approx(rows, abs=0)
 
 
 def test_missing_weights_name_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

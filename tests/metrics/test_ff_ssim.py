@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from harness.clip import Clip
-from harness.metrics.ff_ssim import ff_ssim
+from harness.metrics.ff_ssim import ff_ssim, ssim_to
 from harness.model import Frames, Image
 from tests.metrics.moving import noise, still, texture
 
@@ -50,6 +50,21 @@ def test_only_the_first_frame_counts_and_drift_is_in_the_detail() -> None:
     assert score.value == pytest.approx(1, abs=1e-6)
     assert score.detail["end"] < 0.5
     assert score.detail["slope"] < 0
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (11, 40), (57, 23)])
+def test_it_is_the_ssim_of_torchmetrics(shape: tuple[int, int]) -> None:
+    import torch
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    image = texture(*shape)
+    frames = noise(np.repeat(image[None], 5, axis=0), 0.08)
+    here, there = (
+        torch.from_numpy(part.astype(np.float64) / 255).permute(0, 3, 1, 2)
+        for part in (frames, np.repeat(image[None], 5, axis=0))
+    )
+    theirs = structural_similarity_index_measure(here, there, data_range=1.0, reduction="none")
+    assert ssim_to(image, frames) == pytest.approx(theirs.numpy(), abs=1e-6)
 
 
 def test_without_an_image_it_is_undefined_and_with_another_size_excluded() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,21 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from harness.clip import Clip
 from harness.errors import CannotStart, ItemError
-from harness.frechet import frechet_distance, grouped_kernel_distance
 from harness.keys import sha256_file
-from harness.metrics import fvd, i3d_features
+from harness.metrics import i3d_features
 from harness.metrics._i3d import DIM, I3D, Pool, Unit, pad_same
-from harness.metrics.i3d_features import (
-    I3DFeatures,
-    all_windows,
-    first_window,
-    i3d_weight,
-    load_network,
-    prepare,
-    spaced_window,
-)
-from harness.model import Features, Frames
+from harness.metrics._windows import ALL, FIRST, SPACED_BY_8, WINDOWINGS, Windowing
+from harness.metrics.i3d_features import I3DFeatures, i3d_weight, load_network, prepare
+from harness.model import Frames
 from harness.registry import load_plugins
 from harness.weights import missing, resolve
 
@@ -83,34 +75,32 @@ def test_padding_gives_the_ceiling_and_its_odd_end_comes_last() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cut", "frames", "kept"),
+    ("way", "frames", "kept"),
     [
-        (first_window, 40, [list(range(16))]),
-        (all_windows, 40, [list(range(16)), list(range(16, 32))]),
-        (spaced_window, 128, [list(range(0, 121, 8))]),
+        (FIRST, 40, [list(range(16))]),
+        (ALL, 40, [list(range(16)), list(range(16, 32))]),
+        (SPACED_BY_8, 128, [list(range(0, 121, 8))]),
     ],
 )
-def test_windows(cut: Callable[[Frames], Frames], frames: int, kept: list[list[int]]) -> None:
-    assert cut(clip(frames))[:, :, 0, 0, 0].tolist() == kept
+def test_windows(way: Windowing, frames: int, kept: list[list[int]]) -> None:
+    assert way.cut(clip(frames), "net")[:, :, 0, 0, 0].tolist() == kept
 
 
-@pytest.mark.parametrize(
-    ("cut", "name", "least"),
-    [(first_window, "i3d", 16), (all_windows, "i3d_w16", 16), (spaced_window, "i3d_128f_s8", 121)],
-)
-def test_clips_that_are_too_short_are_refused(cut: Callable[[Frames], Frames], name: str, least: int) -> None:
-    assert len(cut(clip(least))) == 1
+@pytest.mark.parametrize("way", WINDOWINGS, ids=lambda way: way.clip)
+def test_clips_that_are_too_short_are_refused(way: Windowing) -> None:
+    name, least = f"i3d{way.suffix}", 121 if way is SPACED_BY_8 else 16
+    assert len(way.cut(clip(least), "i3d")) == 1
     with pytest.raises(ItemError, match=f"{name} features take {least} frames or more, got {least - 1}") as caught:
-        cut(clip(least - 1))
+        way.cut(clip(least - 1), "i3d")
     assert caught.value.code == "E-FEATURES"
     assert load_plugins().extractor(name).min_frames == least
 
 
 def test_the_network_itself_takes_nine_frames_or_more() -> None:
-    whole = I3DFeatures(means, "cpu", lambda frames: frames[None])
-    assert whole(clip(9)).shape == (1, DIM)
+    whole = I3DFeatures(means, "cpu", Windowing("", "all frames", "", 1, lambda frames: frames[None]))
+    assert whole(Clip(clip(9), 8)).shape == (1, DIM)
     with pytest.raises(ItemError, match="9 frames or more, got 8"):
-        whole(clip(8))
+        whole(Clip(clip(8), 8))
 
 
 def test_frames_are_squashed_and_scaled() -> None:
@@ -124,17 +114,17 @@ def test_frames_are_squashed_and_scaled() -> None:
 
 
 def test_windows_are_rows_whatever_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    features = I3DFeatures(means, "cpu", all_windows)
-    rows = features(clip(80))
+    features = I3DFeatures(means, "cpu", ALL)
+    rows = features(Clip(clip(80), 8))
     assert rows.shape == (5, DIM)
     assert rows[:, 0] == pytest.approx([2 * (7.5 + 16 * w) / 255 - 1 for w in range(5)], abs=1e-6)
     monkeypatch.setattr(i3d_features, "BATCH", 1)
-    assert features(clip(80)) == pytest.approx(rows, abs=1e-6)
+    assert features(Clip(clip(80), 8)) == pytest.approx(rows, abs=1e-6)
 
 
 def test_a_network_of_another_width_is_refused() -> None:
     with pytest.raises(ItemError, match="wanted"):
-        I3DFeatures(lambda x: means(x)[:, :10], "cpu", first_window)(clip(16))
+        I3DFeatures(lambda x: means(x)[:, :10], "cpu", FIRST)(Clip(clip(16), 8))
 
 
 def test_the_published_state_dict_loads(network: I3D, tmp_path: Path) -> None:
@@ -159,7 +149,7 @@ def test_the_torchscript_file_is_called_as_it_wants(tmp_path: Path) -> None:
 
     torch.jit.save(torch.jit.script(Scripted()), str(tmp_path / "i3d_torchscript.pt"))
     loaded = load_network(tmp_path / "i3d_torchscript.pt", "cpu")
-    rows = I3DFeatures(loaded, "cpu", first_window)(clip(16))
+    rows = I3DFeatures(loaded, "cpu", FIRST)(Clip(clip(16), 8))
     assert rows == pytest.approx(np.full((1, 400), 15 / 255 - 1), abs=1e-6)
 
 
@@ -220,12 +210,3 @@ def test_names_follow_their_protocols() -> None:
         assert found[name].min_items == 0
     assert {found[n].beside for n in ("fvd", "fvd_w16", "fvd_128f_s8")} == {"kvd_i3d", "kvd_i3d_w16", "kvd_i3d_128f_s8"}
     assert all(found[n].params["preprocess"].startswith("squash224") for n in ("fvd", "kvd_i3d_w16"))  # type: ignore[attr-defined]
-
-
-def test_the_columns_are_the_two_distances() -> None:
-    rng = np.random.default_rng(0)
-    a, b = (Features(rng.normal(size=(70, 5)), np.arange(70).astype(np.str_)) for _ in range(2))
-    for metric in (fvd.fvd, fvd.fvd_w16, fvd.fvd_128f_s8):
-        assert metric(a, b) == frechet_distance(a.rows, b.rows)
-    for metric in (fvd.kvd_i3d, fvd.kvd_i3d_w16, fvd.kvd_i3d_128f_s8):
-        assert metric(a, b) == grouped_kernel_distance(a, b)

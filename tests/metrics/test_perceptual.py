@@ -96,6 +96,25 @@ def test_psnr_of_a_known_difference() -> None:
     assert ff_psnr(Clip(frames, 8, texture(32, 32))).status == "excluded"
 
 
+def test_psnr_falls_with_blur_noise_and_shift() -> None:
+    canvas = texture(64, 72)
+    image = np.ascontiguousarray(canvas[:, :64])
+
+    def decibels(frame: Frames) -> float:
+        found: float | None = ff_psnr(Clip(np.ascontiguousarray(frame)[None], 8, image)).value
+        assert found is not None
+        return found
+
+    for values in (
+        [decibels(cv2.GaussianBlur(image, (0, 0), s)) for s in (0.5, 1, 2)],
+        [decibels(noise(image[None], s)[0]) for s in (0.01, 0.05, 0.2)],
+        [decibels(canvas[:, s : 64 + s]) for s in (1, 2, 4)],
+    ):
+        assert values == sorted(values, reverse=True)
+        assert max(values) < 100
+    assert decibels(noise(image[None], 0.05)[0]) == pytest.approx(-20 * np.log10(0.05), abs=0.2)
+
+
 @here
 class TestPublishedNetwork:
     """The shift-tolerant network itself, where its file is."""

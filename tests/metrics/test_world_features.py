@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from harness.clip import Clip
 from harness.errors import CannotStart, ItemError
 from harness.frechet import frechet_distance
 from harness.metrics import world_features
@@ -29,23 +30,23 @@ def test_whole_windows_only(untrained: WorldFeatures) -> None:
     windows = cut_windows(frames)
     assert windows.shape == (2, 16, 64, 64, 3)
     assert np.array_equal(windows[1], frames[16:32])
-    features = untrained(frames)
+    features = untrained(Clip(frames, 10))
     assert features.shape == (2, DIM)
     assert features.dtype == np.float32
-    assert untrained(frames[:32]) == pytest.approx(features, abs=1e-5)
-    assert untrained(frames[16:32]) == pytest.approx(features[1:], abs=1e-5)
+    assert untrained(Clip(frames[:32], 10)) == pytest.approx(features, abs=1e-5)
+    assert untrained(Clip(frames[16:32], 10)) == pytest.approx(features[1:], abs=1e-5)
 
 
 def test_reading_frames_does_not_change_them(untrained: WorldFeatures) -> None:
     frames = world.make_clip(0, 16).frames
     frames.setflags(write=False)
-    untrained(frames)
+    untrained(Clip(frames, 10))
 
 
 @pytest.mark.parametrize(("shape", "word"), [((15, 64, 64, 3), "16 frames"), ((16, 32, 64, 3), "64x32")])
 def test_other_clips_are_refused(untrained: WorldFeatures, shape: tuple[int, ...], word: str) -> None:
     with pytest.raises(ItemError, match=word) as caught:
-        untrained(np.zeros(shape, np.uint8))
+        untrained(Clip(np.zeros(shape, np.uint8), 10))
     assert caught.value.code == "E-FEATURES"
 
 
@@ -64,7 +65,7 @@ def test_damage_moves_the_shipped_features_away_from_real_clips(kind: str) -> No
     network, rng = load_world("cpu"), np.random.default_rng(0)
     clips = [world.make_clip(seed, 16).frames for seed in range(2_050_000, 2_050_072)]
     spoilt = [damage(kind, clip, other, rng) for clip, other in zip(clips[:24], clips[24:48], strict=True)]
-    reference = np.concatenate([network(clip) for clip in clips[48:]])
-    floor = frechet_distance(np.concatenate([network(clip) for clip in clips[:24]]), reference)
-    found = frechet_distance(np.concatenate([network(clip) for clip in spoilt]), reference)
+    reference = np.concatenate([network(Clip(clip, 10)) for clip in clips[48:]])
+    floor = frechet_distance(np.concatenate([network(Clip(clip, 10)) for clip in clips[:24]]), reference)
+    found = frechet_distance(np.concatenate([network(Clip(clip, 10)) for clip in spoilt]), reference)
     assert found > 1.2 * floor

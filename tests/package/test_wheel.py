@@ -54,6 +54,12 @@ def test_the_wheel_holds_code_suites_templates_and_every_listed_weight(wheel: Pa
     names = set(zipfile.ZipFile(wheel).namelist())
     for name in ("harness/schema.sql", "harness/suites/mini/suite.toml", "harness/theme/base.html", "harness/py.typed"):
         assert name in names
+    for path in (p for p in (ROOT / "suites").rglob("*") if p.suffix in (".toml", ".mkv", ".md")):
+        assert f"harness/{path.relative_to(ROOT)}" in names
+    suites = ROOT / "suites"
+    files = [path for path in suites.rglob("*") if path.suffix in (".toml", ".md", ".jpg", ".mkv")]
+    assert {path.suffix for path in files} == {".toml", ".md", ".jpg", ".mkv"}
+    assert {f"harness/suites/{path.relative_to(suites).as_posix()}" for path in files} <= names
     for package in ("variants", "metrics"):
         manifest = ROOT / package / "weights" / "manifest.json"
         if manifest.is_file():

@@ -42,6 +42,12 @@ METRICS: tuple[dict[str, Any], ...] = (
 )
 
 
+ASPECTS = {
+    **{"fd_world": "quality", "kvd_world": "quality", "warp_error": "flicker"},
+    **{"flow_smoothness": "motion", "dynamic_rate": "motion", "ff_ssim": "fidelity"},
+}
+
+
 @dataclass(frozen=True)
 class Look:
     """What a synthetic variant's videos and numbers are like."""
@@ -167,6 +173,7 @@ def _metric(metric: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **{"name": metric["name"], "version": 1, "better": metric["better"], "unit": metric["unit"]},
         **{"summary": metric["summary"], "scope": metric.get("scope", "video"), "beside": metric.get("beside", "")},
+        **{"aspect": ASPECTS[metric["name"]], "headline": metric["name"] != "kvd_world"},
         "key": digest("m", metric["name"]),
     }
 

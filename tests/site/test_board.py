@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.export import dump
-from harness.site_board import Board, Cell, build_board, item_scores, order_columns
+from harness.site_board import Board, Cell, build_board, item_scores
 from harness.submission import Submission, parse
 from tests.site.synthetic import LOOKS, Look, result, small_suite
 
@@ -140,9 +140,21 @@ def test_controls_are_apart_whatever_they_score() -> None:
     assert b.rows[0].variant.role == "method"
 
 
-def test_companion_stands_next_to_the_metric_that_misleads_alone() -> None:
-    names = [metric.name for metric in order_columns([submission(METHOD)])]
-    assert names == ["fd_world", "kvd_world", "warp_error", "dynamic_rate", "flow_smoothness", "ff_ssim"]
+def test_headlines_come_first_by_aspect_and_the_rest_is_apart() -> None:
+    b = board(submission(METHOD))
+    assert [m.name for m in b.headline] == ["fd_world", "warp_error", "flow_smoothness", "dynamic_rate", "ff_ssim"]
+    assert [m.name for m in b.others] == ["kvd_world"]
+    assert b.metrics == b.headline + b.others
+
+
+def test_a_board_without_headlines_shows_every_column() -> None:
+    def plain(content: dict[str, Any]) -> None:
+        for metric in content["metrics"]:
+            del metric["headline"], metric["aspect"]
+
+    b = board(submission(METHOD, change=plain))
+    assert len(b.headline) == 6
+    assert not b.others
 
 
 def test_numbers_under_another_metric_key_do_not_share_a_column() -> None:

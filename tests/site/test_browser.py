@@ -78,7 +78,7 @@ def visit(browser: Browser) -> Iterator[Visit]:
 
 
 def names(page: Page, body: str = "tbody:not([data-apart])") -> list[str]:
-    found: list[str] = page.locator(f".board {body} tr:not(.group) .name").all_text_contents()
+    found: list[str] = page.locator(f"#board {body} tr:not(.group) .name").all_text_contents()
     return found
 
 
@@ -94,12 +94,12 @@ def test_sorting_goes_best_first_then_back_then_to_the_order_of_the_page(visit: 
     page = visit.open(board / "index.html")
     original = names(page)
     assert original == ["mini-exvideo", "mini-pos-static", "mini-no-conv", "mini-svd-direct"]
-    header = page.locator(".board thead th", has_text="flow_smoothness")
+    header = page.locator("#board thead th", has_text="flow_smoothness")
     button = header.locator("button")
     assert "Sort by flow_smoothness" in (button.get_attribute("aria-label") or "")
     button.click()
     assert header.get_attribute("aria-sort") == "descending"
-    shown = page.locator(".board tbody:not([data-apart]) tr:not(.group) td:nth-child(6)")
+    shown = page.locator("#board tbody:not([data-apart]) tr:not(.group) td:nth-child(4)")
     values = [float(v or "nan") for v in shown.evaluate_all("cells => cells.map(c => c.dataset.value)")]
     assert values == sorted(values, reverse=True)
     button.click()
@@ -114,16 +114,16 @@ def test_sorting_goes_best_first_then_back_then_to_the_order_of_the_page(visit: 
 
 def test_control_that_would_win_stays_below_when_sorted(visit: Visit, board: Path) -> None:
     page = visit.open(board / "index.html")
-    page.locator(".board thead th", has_text="warp_error").locator("button").press("Enter")
+    page.locator("#board thead th", has_text="warp_error").locator("button").press("Enter")
     assert names(page)[0] == "mini-exvideo"
     assert not any(name.startswith("control-") for name in names(page))
     assert names(page, "tbody[data-apart]") == ["control-still", "control-flicker"]
-    assert page.locator(".board tbody").last.get_attribute("data-apart") == ""
+    assert page.locator("#board tbody").last.get_attribute("data-apart") == ""
 
 
 def test_row_without_a_value_is_last_in_both_directions(visit: Visit, board: Path) -> None:
     page = visit.open(board / "index.html")
-    button = page.locator(".board thead th", has_text="flow_smoothness").locator("button")
+    button = page.locator("#board thead th", has_text="flow_smoothness").locator("button")
     for _ in range(2):
         button.click()
         assert names(page, "tbody[data-apart]")[-1] == "control-still"
@@ -158,11 +158,11 @@ def test_videos_play_together(visit: Visit, tmp_path: Path) -> None:
 def test_without_scripts_every_number_is_there_and_no_dead_control(browser: Browser, site: Site) -> None:
     plain = Visit(browser, java_script_enabled=False)
     page = plain.open(site.folder / "index.html")
-    text = page.locator(".board").inner_text()
+    text = page.locator("#board").inner_text()
     assert "7.0" in text
     assert "± 2.8" in text
     assert page.locator("button").count() == 0
-    assert page.locator(".board tbody tr:not(.group)").count() == len(LOOKS)
+    assert page.locator("#board tbody tr:not(.group)").count() == len(LOOKS)
     item = plain.open(site.folder / "items/demo-1/000-scene.html")
     assert item.locator("video[controls]").count() == 2
     plain.close()
@@ -180,7 +180,7 @@ def test_nothing_is_wider_than_a_small_screen(browser: Browser, site: Site, sche
 def test_small_screen_turns_rows_into_labelled_cards(browser: Browser, board: Path) -> None:
     small = Visit(browser, viewport=SMALL)
     page = small.open(board / "index.html")
-    cell = page.locator(".board tbody td").first
+    cell = page.locator("#board tbody td").first
     assert cell.evaluate("c => getComputedStyle(c, '::before').content") == '"fd_world ↓"'
     assert page.get_by_role("table").first.get_by_role("row").count() > len(LOOKS)  # still a table to a reader
     small.close()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness.registry import load_plugins
 from harness.site_docs import Block, metric_docs
 
 SOURCE = '''
@@ -44,6 +45,15 @@ def test_definition_is_read_without_running_the_file(tmp_path: Path) -> None:
     assert doc.definition[-1].spans == ((False, "One line about "), (True, "clip"), (False, "."))
 
 
+def test_columns_that_a_helper_registers_are_documented_by_their_module(tmp_path: Path) -> None:
+    source = '"""Distance.\n\nFooled by: copies."""\nfrom a import pair\npair(__name__, "fd@1", "kd@2", of="x@y")\n'
+    (tmp_path / "distance.py").write_text(source)
+    docs = metric_docs(tmp_path)
+    assert list(docs) == ["fd@1", "kd@2"]
+    assert docs["kd@2"].definition == (Block("Distance.", False),)
+    assert [block.text for block in docs["kd@2"].fooled_by] == ["copies."]
+
+
 def test_file_that_cannot_be_parsed_has_no_documentation(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("def (")
     assert metric_docs(tmp_path) == {}
@@ -53,3 +63,10 @@ def test_installed_metrics_are_documented() -> None:
     docs = metric_docs()
     assert {"warp_error@1", "flow_smoothness@1", "dynamic_rate@1", "ff_ssim@1", "fd_world@1"} <= set(docs)
     assert all(doc.definition for doc in docs.values())
+
+
+def test_every_set_metric_says_what_fools_it() -> None:
+    docs = metric_docs()
+    for spec in load_plugins().metrics.values():
+        if spec.scope == "set":
+            assert docs[spec.label].fooled_by, spec.label

@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from PIL import Image as Pillow
 
 import harness.render
 from harness import site_swap
@@ -311,6 +312,23 @@ def test_conditioning_images_come_from_the_installed_suite(tmp_path: Path) -> No
     images = [a for tag, a in page.tags if tag == "img"]
     assert [a["alt"] for a in images] == [f"The conditioning image of {slug}"]
     assert report.media_bytes > 0
+
+
+@pytest.mark.slow
+def test_photographs_are_shown_with_their_authors(tmp_path: Path) -> None:
+    from harness.suite import load_suite
+
+    suite = load_suite("exvideo-128").suite
+    write_result(tmp_path / "published", result(suite, LOOKS[0]))
+    publish([tmp_path / "published"], tmp_path, tmp_path / "public")
+    page = Text(tmp_path / "public/items/exvideo-128-1/003-pagoda.html")
+    (image,) = [a for tag, a in page.tags if tag == "img"]
+    assert (image["width"], image["height"]) == ("128", "128")
+    stored = tmp_path / "public/items/exvideo-128-1" / str(image["src"])
+    with Pillow.open(stored.resolve()) as picture:
+        assert picture.size == (256, 256)
+    assert "image: china.jpg, danielbuechele" in page.text
+    assert "CC-BY-2.0 (https://creativecommons.org/licenses/by/2.0/); cut and resized" in page.text
 
 
 def test_publishing_needs_no_model_and_no_database(site: Site, tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from harness.contracts import Generator
 from harness.coordinator import Failed
 from harness.model import Frames, Item, Needs, Protocol, Suite
 from harness.plan import RUNS, Column, Have, Plan, Skip, make_plan
-from harness.registry import Generator, MetricSpec, VariantSpec
+from harness.registry import MetricSpec, VariantSpec
 from harness.status import Status
 from harness.tasks import AggregateTask, Event, Fault, GenerateTask, ReferenceTask, ScoreTask, Task
 

@@ -114,6 +114,10 @@ def test_list(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
 def test_show(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_app(["show", "suite", "mini"]) == 0
     assert "000-" in capsys.readouterr().out
+    assert run_app(["show", "suite", "exvideo-128"]) == 0
+    shown = capsys.readouterr().out
+    assert "suites/exvideo_128/CARD.md" in shown
+    assert "  127  [animals, colour]  a raccoon lies among long green leaves" in shown
     assert run_app(["show", "variant", "control-still@1"]) == 0
     assert "control-still@1" in capsys.readouterr().out
     assert run_app(["show", "metric", "warp_error"]) == 0

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from harness.errors import CannotStart
 from harness.model import Features, Weight
 from harness.registry import ExtractorSpec, MetricSpec, Registry
 from harness.suite import LoadedSuite, load_suite
@@ -41,7 +43,24 @@ def test_too_few_frames_for_the_network(mini: LoadedSuite) -> None:
     assert reason(mini, frames=121) == "needs 121 frames or more, this suite's videos have 40"
 
 
+def test_one_video_is_no_set_and_sets_are_of_equal_size(mini: LoadedSuite) -> None:
+    assert reason(mini, limit=1) == "a set has 2 items or more, this run has 1"
+    few = replace(mini, suite=replace(mini.suite, reference_size=63))
+    assert reason(few) == "64 items need as many reference clips, the suite has 63"
+    assert reason(few, limit=63) == ""
+
+
 def test_no_reference_and_no_weights(mini: LoadedSuite) -> None:
     assert reason(replace(mini, reference_key="")) == "the suite has no reference set"
     absent = Weight("net", "/nonexistent/net.pth", "0" * 64, how="get it")
-    assert reason(mini, weights=(absent,)) == "no weights: net"
+    assert reason(mini, weights=(absent,)) == "n/a (weights): net"
+
+
+def test_a_wrong_file_under_a_reserved_name_stops_the_run_before_anything_is_made(
+    mini: LoadedSuite, tmp_path: Path
+) -> None:
+    (tmp_path / "net.pth").write_bytes(b"another checkpoint")
+    with pytest.raises(CannotStart, match=r"net\.pth is not the file that 'net' stands for") as caught:
+        reason(mini, weights=(Weight("net", str(tmp_path / "net.pth"), "0" * 64),))
+    assert caught.value.code == "E-WEIGHTS-DIGEST"
+    assert "--metrics 'all,-fd'" in caught.value.fix

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -107,6 +108,45 @@ def test_a_fault_that_depends_on_the_content_is_not_tried_again(tmp_path: Path) 
     assert (outcome.made, len(outcome.failed)) == (2, 1)
     assert len(run.done(GenerateTask)) == 3
     assert run.watch.failures == outcome.failed
+
+
+def out_of_memory(enough: int) -> Callable[[Task], Event]:
+    """A worker whose memory suffices for a video from so many lighter steps on."""
+
+    def do(task: Task) -> Event:
+        if isinstance(task, GenerateTask) and task.lighter < enough:
+            return Event("failed", task, "fake", faults=(fault("E-MEMORY", retryable=True, stage="generate"),))
+        event = work(task)
+        if isinstance(task, GenerateTask):
+            return dataclasses.replace(event, result={**event.result, "lightened": ["less"] * task.lighter})
+        return event
+
+    return do
+
+
+def test_a_video_whose_memory_ran_out_is_made_lighter_and_it_is_said(tmp_path: Path) -> None:
+    run = Run(tmp_path, plan(names=["a"], items=1), out_of_memory(enough=2))
+    outcome = run.go()
+    assert (outcome.made, outcome.failed) == (1, [])
+    made = [task for task in run.done(GenerateTask) if isinstance(task, GenerateTask)]
+    assert [(task.attempt, task.lighter) for task in made] == [(1, 0), (2, 1), (3, 2)]
+    assert sum("memory ran out" in note for note in run.watch.notes) == 2
+    assert sum("made with less, less" in note for note in run.watch.notes) == 1
+
+
+def test_offloading_begins_every_video_one_step_lighter_and_says_nothing_of_each(tmp_path: Path) -> None:
+    run = Run(tmp_path, plan(names=["a"], items=2), out_of_memory(enough=1))
+    run.coordinator.lighter = 1
+    assert run.go().made == 2
+    assert {task.lighter for task in run.done(GenerateTask) if isinstance(task, GenerateTask)} == {1}
+    assert run.watch.notes == []
+
+
+def test_three_lighter_ways_are_tried_and_no_more(tmp_path: Path) -> None:
+    run = Run(tmp_path, plan(names=["a"], items=1), out_of_memory(enough=9))
+    outcome = run.go()
+    assert [failed.code for failed in outcome.failed] == ["E-MEMORY"]
+    assert len(run.done(GenerateTask)) == 4
 
 
 def test_only_the_part_that_can_succeed_is_measured_again(tmp_path: Path) -> None:

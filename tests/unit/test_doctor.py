@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import doctor
+from harness import doctor, doctor_weights
+from harness.findings import Finding
 from harness.machine import Gpu, Machine
-from harness.model import Needs, Weight
+from harness.model import HubSource, Needs, Weight
 from harness.registry import Broken, Registry
 from tests.unit.run_helpers import Config, variant
 
@@ -45,6 +46,55 @@ def test_the_gpu_is_held_against_what_a_row_needs(
     monkeypatch: pytest.MonkeyPatch, machine: Machine, needs: Needs, state: str
 ) -> None:
     assert states(monkeypatch, machine, needs)["CUDA"] == state
+
+
+def found(monkeypatch: pytest.MonkeyPatch, *weights: Weight) -> dict[str, Finding]:
+    monkeypatch.setattr(doctor, "look", lambda: Machine((), "2.9.0", False))
+    spec = replace(variant("a"), config=Config(Needs(weights=weights)))
+    findings = doctor.examine(Registry(variants={"a": spec}), spec, Path("results"))
+    return {finding.name: finding for finding in findings}
+
+
+GATED = Weight(
+    "svd",
+    "nowhere/svd.safetensors",
+    "",
+    how="harness doctor --fetch svd",
+    source=HubSource("some/model", "svd.safetensors", gated=True),
+    size=3_000_000_000,
+    licence="theirs",
+)
+
+
+def test_a_missing_file_is_told_with_its_size_source_licence_and_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = found(monkeypatch, GATED)["weights svd"]
+    assert (file.state, file.remedy) == ("missing", "harness doctor --fetch svd")
+    assert file.detail == "3.0 GB · Hub some/model@main: svd.safetensors · licence: theirs"
+
+
+def test_a_gated_repository_is_told_with_how_to_get_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    licence = found(monkeypatch, GATED)["licence some"]
+    assert licence.state == "warning"
+    assert "https://huggingface.co/some/model" in licence.detail
+    assert "hf auth login" in licence.remedy
+
+
+@pytest.mark.parametrize(("free", "state"), [(4_000_000_000, "ok"), (2_000_000_000, "missing")])
+def test_disk_and_memory_are_held_against_the_weights(monkeypatch: pytest.MonkeyPatch, free: int, state: str) -> None:
+    monkeypatch.setattr(doctor_weights, "free_bytes", lambda folder: free)
+    monkeypatch.setattr(doctor_weights, "available_memory", lambda: free)
+    findings = found(monkeypatch, GATED)
+    assert findings["disk for weights"].state == findings["memory"].state == state
+    assert "3.0 GB" in findings["memory"].detail
+
+
+def test_where_memory_cannot_be_told_it_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(doctor_weights, "MEMINFO", tmp_path / "none")
+    assert found(monkeypatch, GATED)["memory"].state == "warning"
+
+
+def test_files_without_a_source_ask_for_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not {"disk for weights", "memory"} & found(monkeypatch, WEIGHT).keys()
 
 
 def test_missing_weights_and_torch_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 from harness.clip import Clip
 from harness.errors import ItemError
 from harness.flow import EstimatedFlow, working_images
-from harness.flow_dis import DisFlow, balanced
+from harness.flow_dis import DisFlow
 from harness.model import Frames
 from harness.occlusion import comparable, inside, landed, warp
 from harness.suites.mini import world
@@ -85,27 +85,27 @@ def test_a_single_frame_has_no_pairs() -> None:
 
 
 def test_error_against_exact_flow_is_what_the_backend_declares() -> None:
-    errors, covered = [], []
+    visible, valid, covered = [], [], []
     for seed in range(2_000_000, 2_000_008):
         truth = world.make_clip(seed, 4)
         fields = Clip(truth.frames, world.FPS).flow
         distance = np.linalg.norm(fields.forward - truth.flow, axis=-1)
-        errors.append(distance[fields.valid & truth.visible].mean())
+        visible.append(distance[truth.visible].mean())
+        valid.append(distance[fields.valid & truth.visible].mean())
         covered.append(fields.valid.mean())
-    assert np.mean(errors) < 0.22  # pixels; the preset without the settings for small frames is at 0.25
+    assert np.mean(visible) < 0.24  # pixels
+    assert np.mean(valid) < 0.19
     assert np.mean(covered) > 0.8
 
 
 def test_a_flicker_of_the_whole_frame_leaves_the_flow_alone() -> None:
     frames = (world.make_clip(7, 5).frames * 0.7 + 38).astype(np.uint8)
-    assert np.array_equal(Clip(flicker(frames, 20), 10).flow.forward, Clip(frames, 10).flow.forward)
+    found, plain = Clip(flicker(frames, 20), 10).flow.forward, Clip(frames, 10).flow.forward
+    assert np.abs(found - plain).mean() < 2e-3
 
 
-def test_balancing_takes_out_the_median_and_keeps_an_object() -> None:
-    first = np.full((16, 16), 100, np.float32)
-    second = first + 10
-    second[4:8, 4:8] = 200
-    a, b = balanced(first, second)
-    assert (a == 105).all()
-    assert b[0, 0] == 105
-    assert b[5, 5] == 195
+def test_a_flicker_of_contrast_hardly_bends_the_flow_of_a_textured_clip() -> None:
+    frames, gain = pan_frames(2, 5), np.array([1.1, 0.9, 1.1, 0.9, 1.1])[:, None, None, None]
+    found = Clip(np.rint(frames * gain).clip(0, 255).astype(np.uint8), 10).flow
+    assert found.forward[found.valid].mean(0) == pytest.approx([2, 0], abs=0.02)
+    assert np.abs(found.forward[found.valid] - [2, 0]).mean() < 0.05

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from harness.flow import EstimatedFlow
 from harness.flow_choice import FlowChoice, parse
 from harness.flow_learned import LearnedFlow, padded
 from harness.flow_networks import load_estimator, ptlflow_estimator, state_of, torchvision_estimator
+from harness.keys import sha256_file
 from harness.model import Weight
 from harness.suites.mini import world
 from harness.weights import missing
@@ -45,6 +47,35 @@ def test_sides_are_padded_for_the_network_and_cut_back() -> None:
         return torch.zeros(1, 2, 264, 456)
 
     assert padded(estimator, torch.zeros(1, 3, 257, 455), torch.zeros(1, 3, 257, 455)).shape == (1, 2, 257, 455)
+
+
+def test_one_pair_is_in_memory_at_a_time_and_costs_one_call() -> None:
+    calls: list[int] = []
+
+    def estimator(first: Tensor, second: Tensor) -> Tensor:
+        calls.append(len(first))
+        return torch.zeros(2, 2, *first.shape[-2:])
+
+    backend = LearnedFlow(FlowChoice("torchvision", "raft_small"), estimator)
+    pairs = backend.pairs(np.zeros((128, 16, 16, 3), np.uint8), np.arange(127, dtype=np.int64), 1)
+    forward, backward = next(pairs)
+    assert calls == [2]  # forward and backward are one batch; the next pair waits until it is asked for
+    assert forward.shape == backward.shape == (16, 16, 2)
+    next(pairs)
+    assert calls == [2, 2]
+
+
+@pytest.mark.slow
+def test_a_checkpoint_file_of_torchvision_gives_the_flow_of_a_clip_of_any_size(tmp_path: Path) -> None:
+    optical_flow = importlib.import_module("torchvision.models.optical_flow")
+    torch.manual_seed(0)
+    file = tmp_path / "mine.pth"
+    torch.save(optical_flow.raft_small(weights=None).state_dict(), file)
+    choice = parse(f"torchvision:raft_small@{file}")
+    fields = EstimatedFlow(pan_frames(1, 2)[:, :41, :52], LearnedFlow(choice))(1)
+    assert fields.forward.shape == (1, 41, 52, 2)
+    assert np.isfinite(fields.forward).all()
+    assert choice.params["weights"] == sha256_file(file)
 
 
 def test_checkpoints_of_training_frameworks_are_unwrapped() -> None:

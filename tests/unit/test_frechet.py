@@ -91,6 +91,30 @@ def test_the_reference_can_be_reduced_once() -> None:
     assert reference.factor.shape == (64, 64)
 
 
+@pytest.mark.parametrize("cuts", [[200], [1, 2, 64, 199], list(range(0, 300, 7))])
+def test_rows_in_batches_are_rows_at_once(cuts: list[int]) -> None:
+    x, y = normal(300, 24) + 50, normal(90, 24, 1) * 2 + 50
+    once = Moments.of(x)
+    batches = [batch for batch in np.split(x, cuts) if len(batch)]
+    for order in (batches, batches[::-1]):
+        streamed = Moments.streamed(iter(order))
+        assert streamed.mean == pytest.approx(once.mean, rel=1e-12)
+        assert streamed.trace == pytest.approx(once.trace, rel=1e-10)
+        assert streamed.distance(Moments.of(y)) == pytest.approx(frechet_distance(x, y), rel=1e-10)
+
+
+def test_batches_that_do_not_fit_are_refused() -> None:
+    for batches, word in (
+        ([], "0 in all"),
+        ([normal(1, 3)], "1 in all"),
+        ([normal(4, 3), normal(4, 5)], "differ"),
+        ([normal(4, 3), np.full((2, 3), np.inf)], "row 0"),
+    ):
+        with pytest.raises(ItemError, match=word) as caught:
+            Moments.streamed(batches)
+        assert caught.value.code == "E-FEATURES"
+
+
 def test_the_floor_between_equal_distributions_falls_with_size() -> None:
     floors = [frechet_distance(normal(n, 40, n), normal(n, 40, n + 1)) for n in (20, 80, 320, 1280)]
     assert floors == sorted(floors, reverse=True)

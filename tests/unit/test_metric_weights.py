@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
 
 from harness import wishes
+from harness.cli import run_app
 from harness.errors import UsageError
 from harness.flow_choice import VARIABLE, parse
 from harness.model import Weight
@@ -28,9 +30,16 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_missing_weights_make_the_column_na_with_the_command(nowhere: Path) -> None:
     registry, suite = load_plugins(), load_suite("mini")
     column = make_column(registry, registry.metric("ff_st_lpips"), suite)
-    assert "no weights" in column.skip.reason
+    assert column.skip.reason == "n/a (weights): st-lpips-alex"
     assert "harness doctor --fetch st-lpips-alex" in column.skip.remedy
     assert not make_column(registry, registry.metric("ff_ssim"), suite).skip.reason
+
+
+def test_the_listing_says_which_columns_lack_their_weights(nowhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_app(["list", "metrics", "--json"]) == 0
+    here = {m["metric"]: m["here"] for m in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert (here["fd_efflite0@1"], here["cdfvd@1"], here["ff_st_lpips@1"]) == ("n/a (weights)",) * 3
+    assert (here["fd_world@1"], here["warp_error@1"]) == ("ready", "ready")
 
 
 def test_a_flow_metric_waits_for_the_backends_weights(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,7 +110,7 @@ def test_a_result_says_everything(result: dict[str, Any]) -> None:
     assert found.variant.weights == {"unet": "ab" * 32}
     assert found.variant.params == {"steps": 15, "conv": None}
     assert (found.variant.trainable_parameters, found.variant.training) == (12, {"steps": 3})
-    assert [m.label for m in found.metrics] == ["dynamic_rate@1", "warp_error@1", "fd_world@1"]
+    assert [m.label for m in found.metrics] == ["fd_world@1", "warp_error@1", "dynamic_rate@1"]
     assert (found.run.id, found.run.git_commit, found.run.argv) == (RUN, "a" * 40, ("run", "--variants", "all"))
     assert found.environment == {"python": "3.11"}
     assert found.failures == {"E-MEMORY": 1, "E-SCORE": 1}
@@ -185,7 +185,7 @@ def warp(result: dict[str, Any], row: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("change", "pointer", "message"),
     [
-        (lambda r: r.update(schema="exvideo-result/2"), "/schema", "must be exvideo-result/1"),
+        (lambda r: r.update(schema="exvideo-result/2"), "/schema", "written by a newer exvideo-bench"),
         (lambda r: r.update(extra=1), "/extra", "not part of the schema"),
         (lambda r: r.pop("rows"), "", "has no 'rows'"),
         (lambda r: r["suite"]["items"][1].update(prompt="other"), "/suite/items/1/key", "not the key of this item"),
@@ -250,8 +250,8 @@ def _swap_rows(r: dict[str, Any]) -> None:
         ("belongs", "/rows/5/item", lambda r: r["rows"][5].update(item="999-unknown")),
         ("belongs", "/rows/5/seed", lambda r: r["rows"][5].update(seed=7)),
         ("declared", "/rows/0/scores/warp_error@1", lambda r: r["metrics"].pop(1)),
-        ("declared", "/set_scores/0/metric", lambda r: r["metrics"].pop(2)),
-        ("beside", "/metrics/0/beside", lambda r: r["metrics"].pop(0)),
+        ("declared", "/set_scores/0/metric", lambda r: r["metrics"].pop(0)),
+        ("beside", "/metrics/1/beside", lambda r: r["metrics"].pop(2)),
         ("plausible", "/rows/3/seconds", lambda r: r["rows"][3].update(seconds=-1)),
         ("plausible", "/rows/3/seconds", lambda r: r["rows"][3].update(seconds=90_000)),
         ("plausible", "/rows/0/scores/warp_error@1/coverage", lambda r: warp(r, 0).update(coverage=1.5)),

@@ -152,7 +152,8 @@ def test_a_reference_clip_that_changed_is_refused_by_number(mini: LoadedSuite) -
 
 
 @pytest.mark.parametrize(
-    ("ref", "fix"), [("mnii", "did you mean mini"), ("mini@2", "mini@1"), ("mini@", "mini@1"), ("..", "harness list")]
+    ("ref", "fix"),
+    [("mnii", "did you mean mini"), ("mini@2", "mini@1"), ("mini@", "mini@1"), ("../mimi", "harness list")],
 )
 def test_an_unknown_suite(ref: str, fix: str) -> None:
     with pytest.raises(UsageError) as caught:

@@ -7,7 +7,7 @@ import pytest
 
 from harness.plan import RUNS, Have, Plan, Skip, make_plan
 from harness.summary import Recorded, ScoreValue, SetValue, as_record, summarise
-from harness.terminal import cell_text, footnotes
+from harness.terminal_text import cell_text, footnotes
 from tests.unit.run_helpers import column, plan, suite, variant
 
 
@@ -108,3 +108,11 @@ def test_the_record_has_every_cell() -> None:
     assert record["rows"][0]["metrics"]["sharp@1"]["mean"] == pytest.approx(2.0)
     assert record["rows"][0]["seconds"] == pytest.approx(2.0)
     assert record["better"] == {"sharp@1": "lower"}
+
+
+def test_columns_without_the_same_weights_are_named_together_with_the_command() -> None:
+    absent = Skip("n/a (weights): i3d-k400", "export HARNESS_I3D=FILE")
+    columns = [column("sharp"), *(column(name, "set", skip=absent) for name in ("fvd", "fvd_w16"))]
+    wanted = plan(names=["a"], columns=columns)
+    lines = footnotes(summarise(wanted, scores(wanted, {"a": [1.0, 2.0, 3.0]})))
+    assert lines[-1] == "  fvd@1, fvd_w16@1: not run: n/a (weights): i3d-k400, to be had by export HARNESS_I3D=FILE"

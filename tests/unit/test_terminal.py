@@ -10,18 +10,9 @@ import pytest
 from harness.coordinator import Failed, Outcome
 from harness.plan import Skip
 from harness.status import Status
-from harness.summary import Cell, Recorded, ScoreValue, SetValue, summarise
-from harness.terminal import (
-    JsonConsole,
-    TextConsole,
-    cell_text,
-    decimals_for,
-    duration,
-    footnotes,
-    plan_line,
-    size,
-    status_line,
-)
+from harness.summary import Cell, Recorded, ScoreValue, SetValue, as_record, summarise
+from harness.terminal import JsonConsole, TextConsole
+from harness.terminal_text import cell_text, decimals_for, duration, footnotes, plan_line, size, status_line
 from tests.unit.run_helpers import column, plan
 
 STATUS = Status("0199c2f4-aaaa", "running", "", "", 3, 8, 10, 48, 1, {}, 75.0)
@@ -129,3 +120,19 @@ def test_the_noise_floor_stands_under_the_table_once() -> None:
     sets |= {(row.set_key, "key-kvd"): SetValue(1.0, 3, 0.1, 0.8, 1.2) for row in wanted.rows}
     lines = footnotes(summarise(wanted, Recorded({}, sets, {})))
     assert [line for line in lines if "floor" in line] == ["  fd@1: noise floor 4.250 (real against real clips, n = 3)"]
+    assert [line for line in lines if "above" in line] == ["    above it: a +7.750, b +7.750"]
+
+
+def test_a_floor_of_another_size_is_no_zero_and_a_small_set_is_marked() -> None:
+    wanted = plan(names=["a"], columns=[column("fd", "set"), column("kvd", "set")])
+    key = wanted.rows[0].set_key
+    sets = {
+        (key, "key-fd"): SetValue(12.0, 3, 1.0, 9.0, 15.0, floor=4.25, floor_n=2, small_n=True),
+        (key, "key-kvd"): SetValue(1.0, 3, 0.1, 0.8, 1.2),
+    }
+    table = summarise(wanted, Recorded({}, sets, {}))
+    lines = footnotes(table)
+    assert not [line for line in lines if "above" in line]
+    small = [line for line in lines if "small n" in line]
+    assert small == ["  fd@1: small n, fewer items than features: compare rows of equal n only"]
+    assert as_record(table)["rows"][0]["metrics"]["fd@1"]["small_n"] is True

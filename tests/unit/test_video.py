@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from harness.errors import ItemError
 from harness.model import Frames
-from harness.video import probe, read_master, write_master
+from harness.video import probe, read_master, read_video, write_compact, write_master
 
 
 def noise_clip(frames: int = 6, height: int = 64, width: int = 64, seed: int = 0) -> Frames:
@@ -127,3 +127,23 @@ def test_what_is_not_a_video(tmp_path: Path, content: bytes | None) -> None:
         with pytest.raises(ItemError) as caught:
             read(path)
         assert caught.value.code == "E-VIDEO"
+
+
+def test_a_compact_video_is_close_and_is_read_as_it_was_said_to_be(tmp_path: Path) -> None:
+    smooth = np.linspace(0, 255, 64 * 48).reshape(48, 64, 1)
+    frames = np.stack([np.roll(np.repeat(smooth, 3, axis=-1), t, axis=1) for t in range(6)]).astype(np.uint8)
+    path = tmp_path / "clip.mkv"
+    decoded = write_compact(path, frames, 25)
+    assert np.array_equal(read_master(path), decoded)
+    assert np.array_equal(read_video(path), decoded)
+    assert np.abs(decoded.astype(int) - frames).mean() < 2
+    assert probe(path).frames == 6
+
+
+def test_what_is_no_video_cannot_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mpg"
+    path.write_bytes(b"no video")
+    with pytest.raises(ItemError, match=r"clip\.mpg cannot be decoded"):
+        read_video(path)
+    with pytest.raises(ItemError):
+        read_video(tmp_path / "missing.mpg")

@@ -6,17 +6,19 @@ import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from harness.clip import Clip
+from harness.contracts import Generator
 from harness.errors import ItemError
 from harness.model import Features, Frames, Image, Item, Needs, Request, Score, frames_digest, generation_key
 from harness.paths import feature_relpath, scratch, spool, video_relpath
-from harness.registry import ExtractorSpec, Generator, MetricSpec, Registry, VariantSpec
-from harness.scoring import load_rows
+from harness.registry import ExtractorSpec, MetricSpec, Registry, VariantSpec
+from harness.scoring import load_rows, share_flow
 from harness.spool import read_envelopes
 from harness.suite import LoadedSuite, image_digest
 from harness.tasks import STOP, AggregateTask, Event, GenerateTask, Member, ReferenceTask, ScoreTask, dump_task
@@ -99,8 +101,8 @@ def distance(generated: Features, reference: Features) -> float:
     return float(abs(generated.rows.mean() - reference.rows.mean()))
 
 
-def colours(device: str) -> Callable[[Frames], Any]:
-    return lambda frames: frames.reshape(len(frames), -1, 3).mean(axis=1).astype(np.float32)
+def colours(device: str) -> Callable[[Clip], Any]:
+    return lambda clip: clip.frames.reshape(len(clip), -1, 3).mean(axis=1).astype(np.float32)
 
 
 def registry() -> Registry:
@@ -231,6 +233,15 @@ def test_features_are_stored_under_their_digest(worker: Worker) -> None:
         load_rows(worker.bench.results / feature_relpath(sha256), sha256)
 
 
+def test_a_flow_pass_is_paid_for_by_all_that_use_it_in_equal_shares(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter([0.0, 9.0])
+    monkeypatch.setattr("harness.scoring.time", SimpleNamespace(perf_counter=lambda: next(now)))
+    mean, fails, rows = registry().metrics["mean"], registry().metrics["fails"], registry().extractors["colours"]
+    users = [replace(spec, needs=("flow",)) for spec in (mean, fails)]
+    assert share_flow(Clip(clip(1), 10), [*users, replace(rows, needs=("flow",)), mean]) == 3.0
+    assert share_flow(Clip(clip(1), 10), [mean, rows]) == 0.0
+
+
 def test_a_master_that_is_gone_or_damaged_is_an_e_video(worker: Worker) -> None:
     made = worker.handle(generate_task(worker, "noise"))
     path = worker.bench.results / video_relpath(made.result["video_sha256"])
@@ -263,19 +274,23 @@ def test_a_set_is_compared_with_as_many_reference_clips(worker: Worker) -> None:
     assert (record["n"], record["metric"]) == (3, "distance@1")
     assert record["ci_low"] < record["value"] < record["ci_high"]
     # Four reference clips, so two against two: means 0, 10 and 20, 30.
-    assert record["detail"] == {"floor": pytest.approx(20.0), "floor_n": 2, "weights": {}}
+    assert (record["detail"]["floor"], record["detail"]["floor_n"]) == (pytest.approx(20.0), 2)
+    assert (record["detail"]["dim"], record["detail"]["weights"]) == (3, {})
+    # Four rows a video, one of each frame: the curve is the distance frame by frame.
+    assert len(record["detail"]["windows"]) == 4
+    assert record["detail"]["windows_n"] == 3
 
 
 def test_reference_features_are_kept_and_only_added_to(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
     spec = worker.bench.registry.extractors["colours"]
 
-    def counting(device: str) -> Callable[[Frames], Any]:
+    def counting(device: str) -> Callable[[Clip], Any]:
         inner = colours(device)
 
-        def extract(frames: Frames) -> Any:
-            seen.append(int(frames[0, 0, 0, 0]))
-            return inner(frames)
+        def extract(clip: Clip) -> Any:
+            seen.append(int(clip.frames[0, 0, 0, 0]))
+            return inner(clip)
 
         return extract
 
@@ -291,6 +306,7 @@ def test_reference_features_are_kept_and_only_added_to(worker: Worker, monkeypat
     ("error", "code", "retryable"),
     [
         (MemoryError(), "E-MEMORY", True),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "E-MEMORY", True),
         (OSError(28, "No space left on device"), "E-DISK", False),
         (OSError(5, "Input/output error"), "E-IO", True),
         (FileNotFoundError(2, "no such file"), "E-GENERATE", False),

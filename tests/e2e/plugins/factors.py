@@ -78,7 +78,7 @@ def f_mean(clip: Clip) -> Score:
 
 @extractor("f_colours", version=1, summary="mean colour of each frame", weights=())
 def f_colours(device: str) -> Extractor:
-    return lambda frames: frames[::10].mean(axis=(1, 2)).astype(np.float32)
+    return lambda clip: clip.frames[::10].mean(axis=(1, 2)).astype(np.float32)
 
 
 @metric("f_distance", version=1, better="lower", unit="", summary="of colours", kind="set", extractor="f_colours")

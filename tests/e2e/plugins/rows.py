@@ -142,7 +142,7 @@ def test_fails(clip: Clip) -> Score:
 
 @extractor("test_colours", version=1, summary="mean colour of each frame", weights=())
 def test_colours(device: str) -> Extractor:
-    return lambda frames: frames.mean(axis=(1, 2)).astype(np.float32)
+    return lambda clip: clip.frames.mean(axis=(1, 2)).astype(np.float32)
 
 
 @metric(

@@ -1,0 +1,57 @@
+"""What an ablation found, in sentences that are made from its numbers and say no more than they do."""
+
+from __future__ import annotations
+
+from harness.ablation import Ablation, Answer, Finding
+from harness.site_text import MINUS, half_width, number
+from harness.table_text import p_text
+
+SENSES = {"better": "better", "worse": "worse", "raises it": "descriptive", "lowers it": "descriptive"}
+
+
+def sentence(finding: Finding, level: float = 0.95) -> str:
+    """One effect on one metric: what was seen with its interval, or what could have been seen."""
+    answer, name = finding.answer, finding.metric.name
+    if finding.verdict == "not tested":
+        return f"{name}: {_signed(answer)}, not tested: that needs the feature rows, which a result file does not have."
+    if finding.verdict == "no effect seen":
+        seen = f"; one test of this size could have seen {half_width(answer.detectable)}" if answer.detectable else ""
+        return f"{name}: no difference seen ({_signed(answer)}, {_interval(answer, level)}, n {answer.n}){seen}."
+    sense = _sense(finding)
+    return (
+        f"{name}: {_signed(answer)} ({_interval(answer, level)}, n {answer.n}, adjusted p {_p(answer)})"
+        f"{f': {sense}' if sense else ''}."
+    )
+
+
+def sentences(found: Ablation, finding: list[Finding]) -> list[str]:
+    """The sentences on several findings of one analysis."""
+    return [sentence(one, 1 - found.alpha) for one in finding]
+
+
+def _sense(finding: Finding) -> str:
+    if finding.effect.kind == "interaction":
+        return "the two parts do not simply add up"
+    return {"better": "better", "worse": "worse"}.get(finding.verdict, "")
+
+
+def _signed(answer: Answer) -> str:
+    text = number(abs(answer.value), _room(answer))
+    if float(answer.value) == 0:
+        return "0"
+    return ("+" if answer.value > 0 else MINUS) + text
+
+
+def _interval(answer: Answer, level: float) -> str:
+    if answer.low is None or answer.high is None:
+        return "no interval"
+    room = _room(answer)
+    return f"{100 * level:g} % interval {number(answer.low, room)} to {number(answer.high, room)}"
+
+
+def _room(answer: Answer) -> float | None:
+    return None if answer.low is None or answer.high is None else (answer.high - answer.low) / 2 or None
+
+
+def _p(answer: Answer) -> str:
+    return p_text(answer.p_adjusted)

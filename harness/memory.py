@@ -1,0 +1,35 @@
+"""How much memory a piece of work took: the most that was in use at once, on the GPU and in this process."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+RESET_PEAK = "5"  # proc(5): sets the peak resident size to what is resident now
+
+
+def reset_peaks() -> None:
+    """Begin to measure. Where the system cannot forget a process's peak, the old one stays the least that is told."""
+    with suppress(OSError):
+        RESET.write_text(RESET_PEAK, encoding="ascii")
+    if (torch := sys.modules.get("torch")) and torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+
+
+def peak_vram() -> int | None:
+    """Most bytes that were allocated on the GPU since `reset_peaks`; None without a GPU."""
+    if (torch := sys.modules.get("torch")) and torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated())
+    return None
+
+
+def peak_rss() -> int:
+    """Most bytes of this process that were resident since `reset_peaks`."""
+    try:
+        lines = STATUS.read_text(encoding="ascii").splitlines()
+        return 1024 * int(next(line.split()[1] for line in lines if line.startswith("VmHWM:")))
+    except (OSError, StopIteration, ValueError):
+        return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

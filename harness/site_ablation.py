@@ -1,0 +1,148 @@
+"""The page that answers the question of the whole project: what does each part of the method buy?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness import figures
+from harness.ablation import Ablation, Answer, Finding, Weights, analyse
+from harness.ablation_words import sentence
+from harness.errors import Refused
+from harness.site_board import Board
+from harness.site_text import stem
+from harness.submission import PublishedMetric, Submission
+
+if TYPE_CHECKING:
+    from harness.stats_sets import Contrast
+
+WIDTH = 260.0
+KINDS = {"main": "main effect", "interaction": "interaction", "contrast": "contrast"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One effect on one metric: its numbers, its place on the metric's scale, its words, its course over the clip."""
+
+    finding: Finding
+    mark: figures.Mark
+    words: str
+    course: figures.Curve | None
+    zero: float | None
+
+
+@dataclass(frozen=True)
+class Panel:
+    """All effects on one metric on one scale; ``zero`` is where no difference lies."""
+
+    metric: PublishedMetric
+    lines: tuple[Line, ...]
+    zero: float
+    ticks: tuple[figures.Tick, ...]
+
+    @property
+    def timed(self) -> bool:
+        """Whether any effect is known over the clip's length."""
+        return any(line.course for line in self.lines)
+
+
+@dataclass(frozen=True)
+class AblationView:
+    """One family's analysis on one suite: headline metrics first, the others apart."""
+
+    board: Board
+    found: Ablation
+    headline: tuple[Panel, ...]
+    others: tuple[Panel, ...]
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """The names of the factors, in order of appearance."""
+        return tuple(dict.fromkeys(name for levels in self.found.rows.values() for name in levels))
+
+    @property
+    def seen(self) -> tuple[Line, ...]:
+        """The effects on headline metrics that a test found."""
+        return tuple(line for panel in self.headline for line in panel.lines if _found(line.finding))
+
+    @property
+    def items(self) -> int:
+        """The largest number of items that an effect rests on."""
+        return max((line.finding.answer.n for panel in self.headline for line in panel.lines), default=0)
+
+
+def ablation_path(board: Board) -> str:
+    """Where a suite's analysis lies on the site."""
+    return f"ablation/{stem(board.suite.label)}.html"
+
+
+def context(board: Board, views: Sequence[AblationView]) -> dict[str, Any]:
+    """What the page's template is given."""
+    return {"board": board, "views": views, "kinds": KINDS, "width": WIDTH, "title": f"Ablation on {board.suite.label}"}
+
+
+def ablation_views(board: Board, submissions: Sequence[Submission]) -> list[AblationView]:
+    """The analyses of one suite; none where no two variants differ in declared factors."""
+    mine = [s for s in submissions if s.suite.key == board.suite.key]
+    try:
+        analyses = analyse(mine, sets=lambda weights: _recorded(mine, weights))
+    except Refused:
+        return []
+    return [_view(board, found) for found in analyses]
+
+
+def _recorded(submissions: Sequence[Submission], weights: Weights) -> Mapping[str, Contrast]:
+    """Weighted sums of recorded set scores of equal n: values without a test, which would need feature rows."""
+    from harness.stats_sets import Contrast, Spread
+
+    chosen = [(weights[s.variant.label], s) for s in submissions if s.variant.label in weights]
+    found = {}
+    for metric in {m.label: m for _, s in chosen for m in s.metrics if m.scope == "set"}.values():
+        scores = [(w, score) for w, s in chosen for score in s.set_scores if score.metric == metric.label]
+        keys = {m.key for _, s in chosen for m in s.metrics if m.label == metric.label}
+        if len(scores) == len(chosen) and len(keys) == 1 and len({score.n for _, score in scores}) == 1:
+            value = sum(weight * score.value for weight, score in scores)
+            found[metric.label] = Contrast(scores[0][1].n, value, Spread(None, None, None))
+    return found
+
+
+def _view(board: Board, found: Ablation) -> AblationView:
+    panels = {metric.label: _panel(found, metric) for metric in found.metrics()}
+    first = [metric.label for metric in board.headline]
+    order = [metric.label for metric in board.metrics]
+    headline = tuple(panels[label] for label in first if label in panels)
+    rest = tuple(panels[label] for label in order if label in panels and label not in first)
+    return AblationView(board, found, headline, rest)
+
+
+def _panel(found: Ablation, metric: PublishedMetric) -> Panel:
+    findings = found.of(metric)
+    estimates = [_estimate(finding.answer) for finding in findings]
+    limits = figures.span([*estimates, (0.0, None, None)]) or (0.0, 0.0)
+    scale = figures.whisker_scale(limits, WIDTH)
+    courses = _courses(findings)
+    lines = tuple(
+        Line(finding, figures.mark(estimate, scale), sentence(finding, 1 - found.alpha), course, zero)
+        for finding, estimate, (course, zero) in zip(findings, estimates, courses, strict=True)
+    )
+    return Panel(metric, lines, scale(0.0), figures.ticks(scale))
+
+
+def _courses(findings: Sequence[Finding]) -> Iterator[tuple[figures.Curve | None, float | None]]:
+    """Every effect by eighth of the clip on one vertical scale, and where zero lies on it."""
+    series: list[list[figures.Estimate | None]] = [
+        [None if window is None else _estimate(window) for window in finding.windows] for finding in findings
+    ]
+    # A flat line at zero is drawn with them, so that the scale holds it.
+    *drawn, zero = figures.curves([*series, [(0.0, None, None)]], 180, 72)
+    for curve in drawn:
+        yield (curve, zero.points[0][1]) if curve.points else (None, None)
+
+
+def _estimate(answer: Answer) -> figures.Estimate:
+    return answer.value, answer.low, answer.high
+
+
+def _found(finding: Finding) -> bool:
+    return finding.verdict not in ("not tested", "no effect seen")

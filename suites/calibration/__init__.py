@@ -1,0 +1,1 @@
+"""The calibration suite: real clips of the procedural world that faults are put into."""

@@ -1,0 +1,170 @@
+"""Portions, places and kernels leave the result alone; what would be too large for the kernels is refused."""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from harness.errors import UsageError
+from harness.exvideo.base import Components, load_base
+from harness.exvideo.execution import (
+    LIGHT_ELEMENTS,
+    MAX_ELEMENTS,
+    Execution,
+    attention_kernel,
+    check_tensors,
+    feed_forward_in_pieces,
+    largest_tensor,
+    resident,
+)
+from harness.exvideo.pipeline import SamplingSettings, generate
+from harness.exvideo.svd_xt import skeleton
+from harness.exvideo.tiles import decode_tiled, ramp, starts
+from tests.exvideo.helpers import run_unet, tiny_unet, unet_inputs
+from tests.exvideo.test_pipeline import SIZE, draw, picture
+
+GUIDED = SamplingSettings(6, steps=1, min_guidance=1.0, max_guidance=3.0)
+full = cache(skeleton)
+
+
+@pytest.fixture(scope="module")
+def base(tiny_base: Path) -> Components:
+    return load_base(tiny_base)
+
+
+def make(base: Components, execution: Execution) -> NDArray[np.uint8]:
+    noise = draw(*base.latent_shape(GUIDED.num_frames, SIZE, SIZE))
+    return generate(base, picture(), GUIDED, noise, draw(3, SIZE, SIZE, seed=1), execution)
+
+
+@pytest.mark.parametrize("change", [{"batched": True}, {"offload": True}, {"pieces": 2**14}, {"attention": "math"}])
+def test_how_a_clip_is_computed_does_not_change_it(base: Components, change: dict[str, Any]) -> None:
+    plain, other = make(base, Execution()), make(base, Execution(**change))
+    assert np.abs(plain.astype(int) - other.astype(int)).max() <= 1  # a level, where rounding falls on an edge
+
+
+def test_lighter_means_offloading_then_single_branches_then_pieces() -> None:
+    first, said = Execution(batched=True).lightened(1)
+    assert (first.offload, first.batched, first.pieces) == (True, True, MAX_ELEMENTS)
+    assert said == ["parts of the model wait on the CPU"]
+    last, said = Execution(batched=True).lightened(9)
+    assert (last.offload, last.batched, last.pieces) == (True, False, LIGHT_ELEMENTS)
+    assert len(said) == 3
+    assert Execution().lightened(0) == (Execution(), [])
+
+
+def test_a_step_that_was_taken_already_is_not_counted() -> None:
+    lighter, said = Execution(offload=True).lightened(1)
+    assert lighter.pieces == LIGHT_ELEMENTS
+    assert said == ["feed-forward layers in pieces"]
+
+
+def test_a_part_is_on_the_device_for_its_work_and_afterwards_off_it() -> None:
+    moves: list[str] = []
+
+    class Part(nn.Module):
+        def to(self, device: Any) -> Part:  # type: ignore[override]
+            moves.append(str(device))
+            return self
+
+    for offload in (False, True):
+        with resident(Part(), torch.device("meta"), Execution(offload=offload)):
+            moves.append("work")
+    assert moves == ["meta", "work", "meta", "work", "cpu"]
+
+
+def test_feed_forward_in_pieces_is_exact_and_can_be_undone() -> None:
+    unet, inputs = tiny_unet(), unet_inputs(8)
+    whole = run_unet(unet, inputs)
+    one = 8 * 8 * 8 * 32  # elements that one frame makes: pixels x gate and width x channels
+    assert feed_forward_in_pieces(unet, 8, 8, 8, 1, 3 * one) == 2  # the largest divisor of 8 that fits
+    torch.testing.assert_close(run_unet(unet, inputs), whole, atol=1e-6, rtol=0)
+    assert feed_forward_in_pieces(unet, 8, 8, 8, 1, MAX_ELEMENTS) == 8
+    assert torch.equal(run_unet(unet, inputs), whole)
+
+
+def test_the_largest_tensor_of_svd_xt_at_full_size() -> None:
+    """128 frames of 1024x1024: the last level takes 960 channels, 4.0e9 elements for two branches."""
+    assert largest_tensor(full(), 128, 128, 128, 1) == 960 * 128 * 128 * 128
+    assert largest_tensor(full(), 128, 128, 128, 2) > MAX_ELEMENTS
+
+
+def test_what_the_kernels_cannot_index_is_refused_with_what_would_do() -> None:
+    check_tensors(full(), 128, 128, 128, Execution(), guided=True)
+    check_tensors(full(), 128, 64, 64, Execution(batched=True), guided=True)
+    check_tensors(full(), 128, 128, 128, Execution(batched=True), guided=False)
+    with pytest.raises(UsageError) as caught:
+        check_tensors(full(), 128, 128, 128, Execution(batched=True), guided=True)
+    assert caught.value.code == "E-SETTINGS"
+    assert "one branch of guidance at a time" in caught.value.fix
+    with pytest.raises(UsageError) as larger:
+        check_tensors(full(), 256, 128, 128, Execution(), guided=True)
+    assert larger.value.fix == "fewer frames, or smaller ones"
+
+
+def test_an_unknown_attention_kernel_is_refused() -> None:
+    with pytest.raises(UsageError) as caught:
+        Execution(attention="sage")  # type: ignore[arg-type]
+    assert caught.value.code == "E-SETTINGS"
+    assert "HARNESS_ATTENTION=auto" in caught.value.fix
+
+
+def flash_enabled() -> bool:
+    return bool(torch.backends.cuda.flash_sdp_enabled())  # type: ignore[no-untyped-call]
+
+
+def test_the_kernel_is_restricted_only_for_the_body() -> None:
+    q = torch.randn(1, 1, 4, 8)
+    plain = nn.functional.scaled_dot_product_attention(q, q, q)
+    with attention_kernel("math"):
+        assert not flash_enabled()
+        torch.testing.assert_close(nn.functional.scaled_dot_product_attention(q, q, q), plain)
+    assert flash_enabled()
+
+
+def test_the_decode_chunk_is_no_free_choice_with_svds_decoder(svd_base: Path, base: Components) -> None:
+    """SVD's decoder convolves over the frames of a chunk, so that its size is part of the arithmetic; the tiny
+    autoencoder takes every frame alone."""
+    svd, latents = load_base(svd_base), draw(6, 4, 8, 8)
+    with torch.no_grad():
+        assert (svd.vae.decode(latents, 6) - svd.vae.decode(latents, 3)).abs().max() > 1e-3
+        torch.testing.assert_close(base.vae.decode(latents, 6), base.vae.decode(latents, 3), atol=1e-5, rtol=0)
+
+
+def test_tiles_cover_every_pixel_and_a_small_frame_is_decoded_whole(base: Components) -> None:
+    latents = draw(2, 4, 8, 8)
+    with torch.no_grad():
+        assert torch.equal(decode_tiled(base.vae, latents, 2, 8), base.vae.decode(latents, 2))
+        constant = torch.zeros(1, 4, 20, 12)
+        tiled, whole = decode_tiled(base.vae, constant, 1, 8), base.vae.decode(constant, 1)
+    assert tiled.shape == whole.shape
+    inside = (..., slice(4, -4), slice(4, -4))
+    assert (tiled - whole).abs()[inside].mean() < 0.1 * whole.abs().mean() + 1e-3
+
+
+@pytest.mark.parametrize(("length", "tile"), [(8, 8), (9, 8), (20, 8), (64, 16), (7, 8)])
+def test_squares_reach_from_end_to_end_without_gaps(length: int, tile: int) -> None:
+    begins = starts(length, tile)
+    assert begins[0] == 0
+    assert max(begins[-1] + tile, length) == max(length, tile)
+    assert all(b - a <= tile // 2 for a, b in pairwise(begins))
+    assert float(ramp(tile).min()) > 0
+
+
+def test_a_fast_decoder_decodes_and_the_base_still_encodes(svd_base: Path, tiny_base: Path) -> None:
+    fast = load_base(svd_base, fast_decoder=tiny_base / "vae")
+    plain = load_base(svd_base)
+    assert fast.decoder.is_tiny
+    assert not fast.vae.is_tiny
+    assert plain.decoder is plain.vae
+    assert fast.latent_shape(6, SIZE, SIZE) == plain.latent_shape(6, SIZE, SIZE)
+    assert make(fast, Execution()).shape == make(plain, Execution()).shape
+    assert not np.array_equal(make(fast, Execution()), make(plain, Execution()))

@@ -1,0 +1,125 @@
+"""The ablation page: effects as the analysis gives them, in words that say no more than the numbers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.ablation import Answer, Effect, Finding
+from harness.ablation_words import sentence
+from harness.export import dump
+from harness.render import publish
+from harness.site_ablation import ablation_views
+from harness.site_board import build_board
+from harness.submission import Submission, parse
+from tests.site.synthetic import Look, noisy, result, small_suite, write_result
+from tests.unit.results import metric
+
+GRID = (
+    Look("mini-exvideo", "method", level=1.0, fields={"factors": {"conv": True, "positions": "learned"}}),
+    Look("mini-no-conv", "ablation", level=1.6, fields={"factors": {"conv": False, "positions": "learned"}}),
+    Look("mini-pos-static", "ablation", level=1.2, fields={"factors": {"conv": True, "positions": "static"}}),
+    Look("mini-temporal-only", "ablation", level=1.8, fields={"factors": {"conv": False, "positions": "static"}}),
+    Look("control-still", "control", "control", 0.0, still=True, change=noisy(0)),
+)
+ANSWER = Answer(20, -0.0123, -0.02, -0.0046, 0.001, 0.004, 0.011)
+FINDING = Finding(Effect("main", "with conv − without", {}), metric("warp_error"), ANSWER, (), "better")
+
+
+def submissions(items: int = 12) -> list[Submission]:
+    suite = small_suite(items=items)
+    return [parse(dump(result(suite, look))) for look in GRID]
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("ablation")
+    suite = small_suite(items=12)
+    for look in GRID:
+        write_result(folder / "published", result(suite, look))
+    publish([folder / "published"], None, folder / "public", "none")
+    index = (folder / "public/index.html").read_text()
+    assert 'href="ablation/demo-1.html"' in index
+    return (folder / "public/ablation/demo-1.html").read_text()
+
+
+def test_both_main_effects_the_interaction_and_the_contrasts_are_there(page: str) -> None:
+    for name in ("with conv − without", "positions: learned − static", "conv × positions"):
+        assert name in page
+    assert page.count("main effect") >= 2
+    assert "interaction" in page
+
+
+def test_headlines_come_first_and_the_rest_can_be_opened(page: str) -> None:
+    headings = re.findall(r'<h3><a href="\.\./metrics/([a-z_]+)-1\.html"', page)
+    assert headings == ["fd_world", "warp_error", "flow_smoothness", "dynamic_rate", "ff_ssim", "kvd_world"]
+    assert page.index("<details") < page.index("metrics/kvd_world-1.html")
+
+
+def test_the_words_are_the_analysis(page: str) -> None:
+    found = submissions()
+    (view,) = ablation_views(build_board(found[0].suite, found), found)
+    assert view.items == 12
+    assert view.seen
+    for panel in view.headline:
+        for line in panel.lines:
+            assert line.words.replace("'", "&#39;") in page
+
+
+def test_a_set_metric_from_files_is_a_difference_without_a_test(page: str) -> None:
+    found = submissions()
+    (view,) = ablation_views(build_board(found[0].suite, found), found)
+    panel = next(p for p in view.headline if p.metric.name == "fd_world")
+    values = {s.variant.name: next(x.value for x in s.set_scores if x.metric == "fd_world@1") for s in found}
+    contrast = next(line for line in panel.lines if line.finding.effect.kind == "contrast")
+    assert contrast.finding.effect.name == "with conv − without"
+    assert contrast.finding.answer.value == pytest.approx(values["mini-exvideo"] - values["mini-no-conv"])
+    assert contrast.finding.answer.low is None
+    assert "not tested: that needs the feature rows" in contrast.words
+
+
+def test_sets_of_unequal_size_are_not_subtracted() -> None:
+    found = submissions()
+    odd = replace(found[1], set_scores=tuple(replace(s, n=s.n - 1) for s in found[1].set_scores))
+    mixed = [found[0], odd, *found[2:]]
+    (view,) = ablation_views(build_board(found[0].suite, mixed), mixed)
+    lines = [line for p in view.headline if p.metric.name == "fd_world" for line in p.lines]
+    assert [line.finding.effect.name for line in lines] == ["positions: learned − static"]
+
+
+def test_zero_lies_on_every_scale(page: str) -> None:
+    found = submissions()
+    (view,) = ablation_views(build_board(found[0].suite, found), found)
+    for panel in (*view.headline, *view.others):
+        assert 0 <= panel.zero <= 260
+        for line in panel.lines:
+            assert (line.mark.middle > panel.zero) == (line.finding.answer.value > 0)
+
+
+def test_without_factors_there_is_no_page(tmp_path: Path) -> None:
+    suite = small_suite(items=3)
+    for look in GRID:
+        write_result(tmp_path / "published", result(suite, replace(look, fields={})))
+    publish([tmp_path / "published"], None, tmp_path / "public", "none")
+    assert not (tmp_path / "public/ablation").exists()
+    assert "ablation/" not in (tmp_path / "public/index.html").read_text()
+
+
+def test_what_was_found_is_said_with_its_interval() -> None:
+    assert sentence(FINDING) == (
+        "warp_error: −0.0123 (95 % interval −0.0200 to −0.0046, n 20, adjusted p 0.0040): better."
+    )
+
+
+def test_what_was_not_found_says_what_could_have_been() -> None:
+    nothing = replace(FINDING, verdict="no effect seen", answer=replace(ANSWER, p_adjusted=0.4))
+    assert "no difference seen" in sentence(nothing)
+    assert sentence(nothing).endswith("one test of this size could have seen 0.011.")
+
+
+def test_an_interaction_is_neither_better_nor_worse() -> None:
+    crossed = replace(FINDING, effect=Effect("interaction", "conv × positions", {}), verdict="lowers it")
+    assert sentence(crossed).endswith(": the two parts do not simply add up.")

@@ -1,0 +1,27 @@
+"""The benchmark scripts run, in a size that measures nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("script", "lines"),
+    [
+        ("clip_128.py", ["| warp_error |", "| flow_smoothness |", "| decode |", "peak memory"]),
+        ("frechet.py", ["| 8 | 16 |", "| 24 | 64 |"]),
+    ],
+)
+def test_a_benchmark_prints_its_table(script: str, lines: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, FOLDER / script, "--quick"], capture_output=True, text=True, check=False, timeout=240
+    )
+    assert done.returncode == 0, done.stderr
+    assert all(line in done.stdout for line in lines)
