@@ -9,7 +9,6 @@ as a run would. Prints a Markdown table. Peak memory is the whole process's resi
 from __future__ import annotations
 
 import argparse
-import resource
 import sys
 import tempfile
 import time
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.clip import Clip
+from harness.memory import peak_rss
 from harness.model import frames_digest
 from harness.registry import ExtractorSpec, MetricSpec, load_plugins
 from harness.video import read_master, write_master
@@ -41,7 +41,7 @@ def main() -> int:
     started = time.perf_counter()
     for name, seconds, value in steps(*size):
         print(f"| {name} | {seconds:.2f} | {value} |", flush=True)
-    peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = peak_rss()  # of this process alone; getrusage would begin with the parent's
     print(
         f"\n{size[0]} frames of {size[1]}x{size[2]}, {time.perf_counter() - started:.1f} s in all; "
         f"peak memory {peak / 1e9:.2f} GB, limit {LIMIT / 1e9:g} GB"
