@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from harness.ablation import Ablation, Answer, Finding
+from harness.ablation import Answer, Finding
 from harness.site_text import MINUS, half_width, number
 from harness.table_text import p_text
-
-SENSES = {"better": "better", "worse": "worse", "raises it": "descriptive", "lowers it": "descriptive"}
 
 
 def sentence(finding: Finding, level: float = 0.95) -> str:
@@ -24,15 +22,10 @@ def sentence(finding: Finding, level: float = 0.95) -> str:
     )
 
 
-def sentences(found: Ablation, finding: list[Finding]) -> list[str]:
-    """The sentences on several findings of one analysis."""
-    return [sentence(one, 1 - found.alpha) for one in finding]
-
-
 def _sense(finding: Finding) -> str:
     if finding.effect.kind == "interaction":
         return "the two parts do not simply add up"
-    return {"better": "better", "worse": "worse"}.get(finding.verdict, "")
+    return finding.verdict if finding.verdict in ("better", "worse") else ""
 
 
 def _signed(answer: Answer) -> str:
