@@ -1,7 +1,7 @@
 """Train the mini base: an 8-frame Stable Video Diffusion of five million parameters.
 
     python recipes/mini/base.py --vae work/vae --train work/train-8f.safetensors \
-        --validation work/valid-8f.safetensors --out work/base --steps 6000
+        --validation work/valid-8f.safetensors --out work/base --steps 7500
 
 The classes and the objective are SVD's: EDM preconditioning with v-prediction on latents of unit variance, log-normal
 sigma, first-frame latents concatenated at every frame, a CLIP vision tower whose embedding is the only context token,
@@ -9,7 +9,7 @@ and (fps - 1, motion bucket, noise augmentation) as added ids. The CLIP tower is
 
 The learning rate is constant after a warm-up and falls linearly over the last ``--decay`` steps. ``trainer.pt`` is
 written every few minutes and once more before the decay starts (``stable.pt``), so a training can be extended: start
-again from the latter with a larger ``--steps``.
+again from the latter with a larger ``--steps``, or hand it to another training as ``--init`` (weights only).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderTiny, EulerDiscreteScheduler, UNetSpatioTemporalConditionModel
+from muon import Muon, split
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
@@ -120,6 +121,14 @@ def v_loss(model: Base, clean: Tensor, noise: Tensor, sigma: Tensor, condition: 
     return error.square().mean(dim=(1, 2, 3, 4))
 
 
+def draw_sigma(count: int, rng: torch.Generator) -> Tensor:
+    """``count`` log-normal sigmas, one from each of as many equally likely intervals: each is distributed as an
+    independent draw, and the batch's gradient varies less (the low-discrepancy sampler of VDM, arXiv 2107.00630)."""
+    quantile = (torch.arange(count) + torch.rand(count, generator=rng).clamp(1e-6, 1 - 1e-6)) / count
+    result: Tensor = (P_MEAN + P_STD * torch.special.ndtri(quantile)).exp()
+    return result
+
+
 @torch.no_grad()
 def validate(model: Base, data: Data, clips: int = 48) -> float:
     """Mean held-out loss over fixed sigmas and noise."""
@@ -133,9 +142,17 @@ def validate(model: Base, data: Data, clips: int = 48) -> float:
     return sum(losses) / len(losses)
 
 
-def learning_rate(args: argparse.Namespace, step: int) -> float:
-    warm = min(1.0, step / args.warmup)
-    return float(args.lr * warm * min(1.0, (args.steps - step + 1) / args.decay))
+def schedule(args: argparse.Namespace, step: int) -> float:
+    """Share of the learning rate in ``step``."""
+    return float(min(1.0, step / args.warmup) * min(1.0, (args.steps - step + 1) / args.decay))
+
+
+def make_optimisers(model: Base, args: argparse.Namespace) -> list[torch.optim.Optimizer]:
+    if not args.muon_lr:
+        return [torch.optim.AdamW(model.parameters(), lr=args.lr, betas=(0.9, 0.99), weight_decay=0.01)]
+    matrices, others = split(model)
+    adamw = torch.optim.AdamW(others, lr=args.lr, betas=(0.9, 0.99), weight_decay=0.01)
+    return [Muon(matrices, lr=args.muon_lr), adamw]
 
 
 def save_pretrained(ema: Base, vae: AutoencoderTiny, out: Path) -> None:
@@ -167,8 +184,11 @@ def train(args: argparse.Namespace) -> None:
     vae = AutoencoderTiny.from_pretrained(args.vae).requires_grad_(False)
     data, held_out = Data(args.train, vae), Data(args.validation, vae)
     model, ema = Base(), Base().requires_grad_(False)
+    if args.init:
+        model.load_state_dict(torch.load(args.init, weights_only=True)["model"])
     ema.load_state_dict(model.state_dict())
-    optimiser = torch.optim.AdamW(model.parameters(), lr=args.lr, betas=(0.9, 0.99), weight_decay=0.01)
+    optimisers = make_optimisers(model, args)
+    full = [[group["lr"] for group in optimiser.param_groups] for optimiser in optimisers]
     rng = torch.Generator().manual_seed(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
     trainer, first, spent, running = args.out / "trainer.pt", 1, 0.0, None
@@ -176,22 +196,25 @@ def train(args: argparse.Namespace) -> None:
         held = torch.load(trainer, weights_only=True)
         model.load_state_dict(held["model"])
         ema.load_state_dict(held["ema"])
-        optimiser.load_state_dict(held["optimiser"])
+        for optimiser, state in zip(optimisers, held["optimisers"], strict=True):
+            optimiser.load_state_dict(state)
         rng.set_state(held["rng"])
         first, spent, running = held["step"] + 1, held["seconds"], held["running"]
     log, start, saved = (args.out / "log.jsonl").open("a"), time.time(), time.time()
     for step in range(first, args.steps + 1):
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(args, step)
+        for optimiser, rates in zip(optimisers, full, strict=True):
+            for group, rate in zip(optimiser.param_groups, rates, strict=True):
+                group["lr"] = rate * schedule(args, step)
         index = torch.randint(len(data.latents), (args.batch,), generator=rng)
         clean, condition = data.batch(index, rng, augment=True)
-        sigma = (P_MEAN + P_STD * torch.randn(args.batch, generator=rng)).exp()
+        sigma = draw_sigma(args.batch, rng)
         noise = torch.randn(clean.shape, generator=rng)
         loss = v_loss(model, clean, noise, sigma, condition).mean()
-        optimiser.zero_grad()
+        model.zero_grad()
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
+        for optimiser in optimisers:
+            optimiser.step()
         decay = min(args.ema, (1 + step) / (10 + step))
         with torch.no_grad():
             torch._foreach_lerp_(list(ema.parameters()), list(model.parameters()), 1 - decay)
@@ -207,7 +230,7 @@ def train(args: argparse.Namespace) -> None:
             state = {
                 "model": model.state_dict(),
                 "ema": ema.state_dict(),
-                "optimiser": optimiser.state_dict(),
+                "optimisers": [optimiser.state_dict() for optimiser in optimisers],
                 "rng": rng.get_state(),
                 "step": step,
                 "seconds": spent + time.time() - start,
@@ -229,6 +252,8 @@ def main() -> None:
     parser.add_argument("--warmup", type=int, default=200)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--lr", type=float, default=7e-4)
+    parser.add_argument("--muon-lr", type=float, default=0.0, help="step matrices with Muon; 0: AdamW steps everything")
+    parser.add_argument("--init", type=Path, help="start from the weights of this trainer state, at step 1")
     parser.add_argument("--ema", type=float, default=0.999)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
