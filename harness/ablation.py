@@ -23,7 +23,7 @@ import numpy as np
 from harness.compare import check_comparable, paired_cells
 from harness.errors import Refused
 from harness.stats_intervals import POWER, t_quantile
-from harness.stats_sets import MAX_GROUPS, Contrast
+from harness.stats_sets import MAX_GROUPS, Contrast, jackknife_p
 from harness.stats_tests import holm, of_differences
 from harness.submission import PublishedMetric, Submission
 from harness.windows_time import WINDOWS
@@ -31,6 +31,7 @@ from harness.windows_time import WINDOWS
 Level = str | int | bool
 Weights = Mapping[str, float]
 MIN_ITEMS = 3
+ALPHA = 0.05
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Ablation:
 def analyse(
     submissions: Sequence[Submission],
     *,
-    alpha: float = 0.05,
+    alpha: float = ALPHA,
     adjust: bool = True,
     sets: Callable[[Weights], Mapping[str, Contrast]] = lambda weights: {},
     absent: Mapping[str, str] | None = None,
@@ -102,7 +103,7 @@ def analyse(
         submissions: results on one suite; those without factors are left aside.
         alpha: level of tests; intervals are at 1 - alpha.
         adjust: whether p values are Holm-adjusted.
-        sets: set metrics' contrasts for given weights, by metric label, from feature rows.
+        sets: set metrics' contrasts for given weights, by metric label.
         absent: variants that belong to an experiment and have no results, by label, with their family.
 
     Raises:
@@ -253,11 +254,9 @@ def _set(found: Contrast | None, alpha: float) -> Answer | None:
     if found is None:
         return None
     spread, freedom = found.spread, min(MAX_GROUPS, found.n) - 1
-    if not spread.stderr:
+    p = jackknife_p(found)
+    if not spread.stderr or p is None:
         return Answer(found.n, found.value, spread.low, spread.high, None, None, None)
-    from scipy.special import stdtr
-
-    p = float(2 * stdtr(freedom, -abs(found.value) / spread.stderr))
     seen = (t_quantile(1 - alpha / 2, freedom) + t_quantile(POWER, freedom)) * spread.stderr
     return Answer(found.n, found.value, spread.low, spread.high, p, None, seen)
 

@@ -11,7 +11,7 @@ def sentence(finding: Finding, level: float = 0.95) -> str:
     """One effect on one metric: what was seen with its interval, or what could have been seen."""
     answer, name = finding.answer, finding.metric.name
     if finding.verdict == "not tested":
-        return f"{name}: {_signed(answer)}, not tested: that needs the feature rows, which a result file does not have."
+        return f"{name}: {_signed(answer)}, not tested: a file lacks the values of the jackknife."
     if finding.verdict == "no effect seen":
         seen = f"; one test of this size could have seen {half_width(answer.detectable)}" if answer.detectable else ""
         return f"{name}: no difference seen ({_signed(answer)}, {_interval(answer, level)}, n {answer.n}){seen}."

@@ -19,6 +19,7 @@ from harness.paths import feature_relpath, reference_relpath
 from harness.registry import ExtractorSpec, MetricSpec
 from harness.scoring import ScoreStage, checked_rows, load_rows
 from harness.set_detail import at_infinity, small_n, window_curve
+from harness.shelf import local
 from harness.spool import write_atomic
 from harness.stats import Spread, jackknife
 from harness.tasks import AggregateTask, Fault, ReferenceTask
@@ -65,6 +66,7 @@ class SetStage:
         value, spread, reason = measured(spec, generated, reference)
         weights = {w.name: w.sha256 for w in self.bench.registry.extractor(spec.extractor).weights}
         told = beside(spec, generated, places, reference) if value is not None else {}
+        told |= {"jackknife": list(spread.without)} if spread.without else {}
         self.bench.envelope(
             f"set-{task.set_key}-{spec.name}-{spec.version}",
             {
@@ -82,7 +84,9 @@ class SetStage:
                 "ci_high": spread.high,
                 "status": "ok" if value is not None else "undefined",
                 "reason": reason,
-                "detail": self._floor(spec, task.items) | told | {"weights": weights},
+                "detail": self._floor(spec, task.items)
+                | told
+                | {"weights": weights, "reference": self.bench.suite.reference_key},
                 "seconds": time.perf_counter() - started,
             },
         )
@@ -105,7 +109,7 @@ class SetStage:
 
     def _generated(self, task: AggregateTask) -> tuple[Features, NDArray[np.int64]]:
         """The task's feature rows, and which window of its video each row is."""
-        rows = [load_rows(self.bench.results / feature_relpath(m.features), m.features) for m in task.members]
+        rows = [load_rows(local(self.bench.results, feature_relpath(m.features)), m.features) for m in task.members]
         groups = [m.item for m, block in zip(task.members, rows, strict=True) for _ in block]
         places = np.concatenate([np.arange(len(block)) for block in rows])
         return Features(np.concatenate(rows).astype(np.float64), np.array(groups, dtype=np.str_)), places
@@ -137,7 +141,7 @@ def measured(
     """A set metric's value with its jackknife; no value and the reason where the metric refuses these sets.
 
     Raises:
-        ItemError: E-SCORE, the value is not finite; whatever else the metric raises.
+        ItemError: E-SCORE, the value is not finite or outside of the metric's bounds; whatever the metric raises.
     """
     nothing = Spread(None, None, None)
     try:
@@ -146,6 +150,8 @@ def measured(
         return None, nothing, refusal.what
     if not np.isfinite(value):
         raise ItemError("E-SCORE", f"{spec.label} gave {value}; a score must be finite.")
+    if why := spec.outside(value):
+        raise ItemError("E-SCORE", f"{why}.", fix="mend the metric, or the bounds that it declares")
     try:
         return value, jackknife(spec.function, generated, reference) if spread else nothing, ""
     except NoSetScore:  # a smaller set is refused where the whole one is not

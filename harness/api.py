@@ -3,6 +3,7 @@
 ``Clip`` is defined in `harness.clip`; it is re-exported here because every video metric receives one.
 """
 
+from harness.checking import check_plugin
 from harness.clip import CUT_PARAMS, Clip
 from harness.contracts import Extractor, Generator
 from harness.errors import CannotStart, HarnessError, ItemError, NoSetScore
@@ -47,6 +48,7 @@ __all__ = [
     "Score",
     "Weight",
     "camera_flow",
+    "check_plugin",
     "extractor",
     "fastest",
     "frechet_distance",

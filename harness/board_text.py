@@ -46,7 +46,8 @@ def _table(board: Board, every: bool) -> tuple[list[str], list[list[str]]]:
 
 def _line(row: BoardRow, metrics: Sequence[PublishedMetric]) -> list[str]:
     cells = [_cell(row.cell(metric), row.items) for metric in metrics]
-    return [row.variant.label, *cells, number(row.seconds, row.seconds / 10 or None), str(row.items)]
+    seconds = "-" if row.seconds is None else number(row.seconds, row.seconds / 10 or None)
+    return [row.variant.label, *cells, seconds, str(row.items)]
 
 
 def _cell(cell: Cell, items: int) -> str:

@@ -116,7 +116,7 @@ def read(path: Path) -> CalibrationFile:
     """
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise JsonError("", f"is larger than {MAX_BYTES} bytes")
+            raise JsonError("", f"is larger than {MAX_BYTES} bytes", "size")
         return parse(path.read_bytes())
     except JsonError as error:
         raise _refusal(path, error) from error

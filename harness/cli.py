@@ -31,11 +31,13 @@ VERBS = {
     "show": Verb("harness.commands.show", "Show one variant, metric or suite in full, or what each metric sees."),
     "doctor": Verb("harness.commands.doctor", "Check what this machine has, and what a variant lacks here."),
     "run": Verb("harness.commands.run", "Make the videos that are missing, measure them, show the table."),
+    "import": Verb("harness.commands.import_videos", "Measure videos that something else made."),
     "status": Verb("harness.commands.status", "Look at the run that is going, from any terminal."),
     "compare": Verb("harness.commands.compare", "Compare two variants item by item, or see what each part buys."),
     "export": Verb("harness.commands.export", "Write results as files for git, one per variant, or as a table."),
-    "validate": Verb("harness.commands.validate", "Check result files before they are published."),
+    "validate": Verb("harness.commands.validate", "Check result files, plugins or suites before they are shared."),
     "publish": Verb("harness.commands.publish", "Build the static site from result files."),
+    "new": Verb("harness.commands.new", "Begin a variant, a metric or a suite of one's own."),
     "posttune": Verb("harness.exvideo.posttune_cli", "Post-tune a variant's checkpoint.", "posttune"),
     "convert": Verb(
         "harness.commands.convert", "Rewrite an extension checkpoint in ExVideo's published format, or in ours."

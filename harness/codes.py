@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 PAGES: dict[str, str] = {
+    "E-ARTEFACTS": """\
+A place at a URL, for masters and features (`harness run --artefacts`) or result files, cannot be used, or a file could
+not be moved to or from it. s3:// and other addresses need their fsspec package (`pip install 'exvideo-bench[s3]'`) and
+credentials. Work whose file did not arrive is tried again; artefacts.url in the results folder keeps the address.""",
     "E-CACHE": """\
 A cache of encoded training clips is damaged, or was made with another base or other data.
 Give --cache another path, or delete the file: it is computed again.""",
@@ -16,18 +20,33 @@ is read as well, and `harness convert` writes it; a file that is shorter than it
     "E-COMPARE": """\
 Two results may not be compared: another suite, protocol or metric version, or too little in common. The message names
 the difference. Compare results of one suite version and one release; `harness run` fills in what is missing.""",
+    "E-CONFIG": """\
+A `harness.toml` in the current folder cannot be read. It has one member: `plugins = ["my_variant.py", "metrics/*.py"]`,
+files or patterns relative to it.""",
     "E-DATA": """\
-The training data cannot be used. `world:COUNT` names clips of the procedural world; a folder names videos.""",
+The training data cannot be used. `world:COUNT` names clips of the procedural world; a folder names videos, a manifest
+too (.csv or .jsonl with a column path, and optionally motion_bucket and caption). The message says what is the matter
+with which file; where other videos can be used, the training goes on with them.""",
     "E-DISK": """\
 The planned videos do not fit on the disk, or it filled up during the run. Everything finished is safe.
 Free some space and run the same command again, take fewer items with --limit N, or use --results DIR.""",
     "E-ENCODE": """\
 A stored video did not decode to the frames that were generated. It is tried again; if it stays, the disk or the
 codec is broken: `harness doctor` checks the codec.""",
+    "E-ENGINE": """\
+Jobs cannot be started on a cluster: its package is not installed (`pip install 'exvideo-bench[slurm]'`, or `[ray]`),
+there is no `sbatch` or no Ray cluster where it was looked for, or a setting of --slurm or --ray is not known there.
+`--slurm cluster=local` and --ray without an address use this machine.""",
     "E-EXISTS": """\
 A file that would be made exists already. Give another --out, or delete the file.""",
     "E-EXTENSION": """\
 The temporal extension's options contradict each other or the base model. The message says which.""",
+    "E-EXTRA": """\
+An option needs a package that is not part of the basic installation. The message has the command that installs it,
+such as `pip install 'exvideo-bench[train]'`, and what can be chosen in place of the option.""",
+    "E-FAILURES": """\
+As many pieces of work failed as `--max-failures` allows, so the run stopped after what was in hand. The failures above
+say what went wrong. Run the same command again when that is mended: only what is missing is done.""",
     "E-FEATURES": """\
 A feature network gave rows that cannot be used, or a feature file is not the one that was stored.
 For a stored file: delete it and run the same command again.""",
@@ -44,6 +63,13 @@ worker's log under results/runs. The run goes on with the other videos; running 
     "E-IMAGE": """\
 A text-to-image model drew something that cannot begin a video: another size than asked for, or one colour from edge to
 edge, as filters for unwanted content leave it. Change the prompt or the size, or take another pipeline or seed.""",
+    "E-IMPORT": """\
+A video that was made elsewhere cannot be measured beside the suite's: it is damaged, has fewer frames than it declares,
+or another number, size or rate than the protocol's, or belongs to no item. Nothing is scaled or re-encoded to fit.
+`--first-frames` takes the beginning of longer videos, `--any-rate` the frames whatever rate a file declares.""",
+    "E-IMPORTED": """\
+A row of imported videos cannot be called so, be at that revision, or be made here. Choose a name that no variant has;
+raise --revision for other videos of the same items; `harness import` adds what is missing.""",
     "E-IO": """\
 The disk reported an input or output error. The task is tried again up to twice.""",
     "E-LOAD": """\
@@ -74,13 +100,17 @@ Give --out another folder.""",
     "E-OUTPUT": """\
 A file cannot be written where it was asked for. Give a path in a folder that you may write to.""",
     "E-PLUGIN": """\
-A plugin file could not be loaded, or what it registers does not fit. The last line of its traceback is in the
-message. A broken plugin is fatal only if it is selected or named with --plugin.""",
+A plugin could not be loaded, or what it registers does not fit. The message quotes the line of the plugin's own code;
+HARNESS_TRACE_PLUGINS=1 shows the whole traceback. A broken plugin is fatal only if it is selected or named with
+--plugin. `harness validate FILE.py` puts a plugin to all laws, `harness new variant NAME` writes one that works.""",
     "E-POLICY": """\
 The training policy leaves no parameter to train for this extension. Choose another policy.""",
+    "E-PORT": """\
+`harness publish --serve PORT` cannot listen on that port of this machine. `--serve 0` takes any that is free.""",
     "E-PUBLISH": """\
-There is no result file that can be shown. `harness export` writes them, `harness validate` says what is wrong with
-one, and `harness publish --local` shows what the results folder holds.""",
+There is no result file that can be shown, or the page for --single is too large for one file. `harness export` writes
+result files, `harness validate` says what is wrong with one, and `harness publish --local` shows what the results
+folder holds.""",
     "E-REFERENCE": """\
 The reference set cannot be used: it has fewer clips than the run has items, which a set metric compares in equal
 numbers, or $HARNESS_REFERENCE, a folder of real videos for suites without a reference set of their own, names no such
@@ -106,6 +136,9 @@ A variant returned frames of another number, size or type than the suite's proto
 on the same: uint8 [frames, height, width, 3].""",
     "E-SIZE": """\
 An image or latent size does not divide evenly through the model. The message says which multiple is needed.""",
+    "E-SKIPPED": """\
+With `--strict`, a run does not start when a row or a column that was asked for cannot be had here. The message lists
+what would be left out, with the reason and what would help.""",
     "E-STORE": """\
 The index under results/cache cannot be used: it is damaged, or a newer release made it. It is derived from the
 spool: delete the file, and the next command makes it again.""",
@@ -114,6 +147,10 @@ A suite's file or images are not those that its version stands for, or results h
 Restore the files, or give the change a version of its own.""",
     "E-TASK": """\
 A worker was sent a line that is no task: coordinator and worker are of different releases.""",
+    "E-TIMEOUT": """\
+A task took longer than its limit, so its worker was ended and replaced. The limit is 20 times what the slowest task of
+its kind has taken here, half an hour or more, and 6 hours while none is known. It is not tried again within the run;
+the next run does. `--task-timeout SECONDS` sets the limit, 0 takes it away.""",
     "E-UNKNOWN": """\
 A name that does not exist, or not in that version. The nearest names are in the message; `harness list` has all.""",
     "E-VIDEO": """\
@@ -129,8 +166,8 @@ them. $HARNESS_SVD names the base of the svd family: a Hub id, a folder in diffu
 file; a file of another size than SVD-XT is described by a JSON file of the same stem beside it.""",
     "E-WEIGHTS-DIGEST": """\
 A weight file has another sha256 than the variant stands for: another checkpoint would be scored under this name.
-Restore the file. A checkpoint that is meant to differ is a variant of its own. Other variants can be run with
---variants 'all,-NAME'.""",
+Restore the file. A checkpoint that is meant to differ is a variant of its own:
+`harness new variant NAME --from VARIANT`. Other variants can be run with --variants 'all,-NAME'.""",
     "E-WINDOW": """\
 The window length, stride or overlap of windowed sampling do not fit the number of frames.""",
     "E-WORKER": """\

@@ -3,8 +3,8 @@ finds the data, `harness.compare_text` shows the result.
 
 Everything is B minus A over the items and seeds for which both have a value. Video metrics: seeds are averaged within
 an item, p comes from sign flips of the items' differences, the interval is a t interval. Set metrics: the paired swap
-where feature rows are at hand, otherwise intervals from the two jackknives and no test. Holm's correction runs over
-all tests of the comparison.
+where feature rows are at hand; otherwise p and interval of the paired jackknife that both results record; without that,
+the interval of two independent jackknives and no test. Holm's correction runs over all tests of the comparison.
 """
 
 from __future__ import annotations
@@ -18,14 +18,17 @@ import numpy as np
 from harness.errors import Refused
 from harness.model import Score
 from harness.power import Need, Variance, needs, variance_of
+from harness.published_sets import difference_of
+from harness.set_detail import SetDetail
 from harness.stats_intervals import POWER, detectable, t_interval, t_quantile
-from harness.stats_sets import MAX_GROUPS, SetDifference
+from harness.stats_sets import MAX_GROUPS, SetDifference, Spread, jackknife_p, recombined
 from harness.stats_tests import holm, sign_flip
 from harness.submission import PublishedMetric, PublishedSetScore, Submission
 
 MAX_GAPS = 5
 SAME, NOT_SEEN, TOO_FEW = "the same on every item", "no difference seen", "too few items to tell"
 NO_FEATURES = "not tested: usable feature rows are not at hand"
+FROM_FILES = "from files: p is the t of the paired jackknife; with feature rows at hand videos are swapped instead"
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,8 @@ class Column:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A against B. ``omitted`` names the metrics that could not be compared, and why."""
+    """A against B. ``omitted`` names the metrics that could not be compared, and why; ``where`` says which items were
+    asked for, empty for all."""
 
     suite: str
     items: int
@@ -98,6 +102,7 @@ class Comparison:
     columns: tuple[Column, ...]
     omitted: Mapping[str, str]
     power_percent: float | None = None
+    where: str = ""
 
 
 def compare(
@@ -108,6 +113,7 @@ def compare(
     adjust: bool = True,
     sets: Mapping[str, SetDifference] | None = None,
     power_percent: float | None = None,
+    where: str = "",
 ) -> Comparison:
     """Compare two results.
 
@@ -117,6 +123,7 @@ def compare(
         adjust: whether p values are Holm-adjusted over the metrics.
         sets: B minus A of set metrics by label, from feature rows.
         power_percent: also answer how many items find a difference of so many percent of A's mean.
+        where: how both were restricted to some items (see `harness.compare_where`).
 
     Raises:
         Refused: E-COMPARE, suite, protocol or a metric differs, or nothing is common to both.
@@ -139,6 +146,7 @@ def compare(
         tuple(judged),
         omitted,
         power_percent,
+        where,
     )
 
 
@@ -239,38 +247,39 @@ def _set(
     nothing: tuple[Mapping[str, tuple[str, ...]], Mapping[str, tuple[str, ...]]] = ({}, {})
     if found is not None:
         spread = found.spread
-        freedom = min(MAX_GROUPS, found.n) - 1
-        quantiles = t_quantile(1 - alpha / 2, freedom) + t_quantile(POWER, freedom)
-        seen = None if spread.stderr is None else quantiles * spread.stderr
-        test = Difference(found.difference, spread.low, spread.high, found.p, None, seen)
+        test = Difference(found.difference, spread.low, spread.high, found.p, None, _seen(spread, found.n, alpha))
         first, second = (Estimate(value, None, None) for value in (found.second, found.first))
         return Column(metric, found.n, first, second, test, "", nothing)
     scores = [next((s for s in side.set_scores if s.metric == metric.label), None) for side in (a, b)]
     mine, theirs = scores
     if mine is None or theirs is None:
         return "not computed for " + " and ".join(n for n, s in zip("AB", scores, strict=True) if s is None)
-    if mine.n != theirs.n:
-        return f"A has n = {mine.n} and B n = {theirs.n}: a set distance compares at equal n only"
-    return Column(
-        metric,
-        mine.n,
-        _estimate(mine),
-        _estimate(theirs),
-        _untested(mine, theirs, alpha),
-        "",
-        nothing,
-        note=f"{NO_FEATURES}; the interval takes the two jackknives as independent",
-    )
+    if why := difference_of([mine, theirs]):
+        return why
+    test, note = _from_files(mine, theirs, alpha)
+    return Column(metric, mine.n, _estimate(mine), _estimate(theirs), test, "", nothing, note=note)
 
 
-def _untested(a: PublishedSetScore, b: PublishedSetScore, alpha: float) -> Difference:
-    """The difference of two published set scores: the standard errors add up as if the sets shared nothing."""
-    difference = b.value - a.value
+def _from_files(a: PublishedSetScore, b: PublishedSetScore, alpha: float) -> tuple[Difference, str]:
+    """The difference of two published set scores, and what must be known to read it."""
+    without = [SetDetail.read(score.detail).jackknife for score in (a, b)]
+    found = recombined([a.value, b.value], without, [-1.0, 1.0], a.n, 1 - alpha)
+    spread = found.spread
+    if spread.stderr is not None:
+        test = Difference(found.value, spread.low, spread.high, jackknife_p(found), None, _seen(spread, a.n, alpha))
+        return test, FROM_FILES
     if a.stderr is None or b.stderr is None:
-        return Difference(difference, None, None, None, None, None)
-    stderr = float(np.hypot(a.stderr, b.stderr))
-    half = t_quantile(1 - alpha / 2, min(MAX_GROUPS, a.n) - 1) * stderr
-    return Difference(difference, difference - half, difference + half, None, None, None)
+        return Difference(found.value, None, None, None, None, None), NO_FEATURES
+    half = t_quantile(1 - alpha / 2, min(MAX_GROUPS, a.n) - 1) * float(np.hypot(a.stderr, b.stderr))
+    test = Difference(found.value, found.value - half, found.value + half, None, None, None)
+    return test, f"{NO_FEATURES}; the interval takes the two jackknives as independent"
+
+
+def _seen(spread: Spread, n: int, alpha: float) -> float | None:
+    """The smallest difference of two sets that would have been found with probability 0.8."""
+    freedom = min(MAX_GROUPS, n) - 1
+    quantiles = t_quantile(1 - alpha / 2, freedom) + t_quantile(POWER, freedom)
+    return None if spread.stderr is None else quantiles * spread.stderr
 
 
 def _judge(columns: Sequence[Column], alpha: float, adjust: bool) -> tuple[list[Column], int]:
@@ -351,7 +360,7 @@ def _estimate(score: PublishedSetScore) -> Estimate:
 
 
 def _mean_seconds(submission: Submission) -> float | None:
-    times = [row.seconds for row in submission.rows]
+    times = [row.seconds for row in submission.rows if row.seconds is not None]
     return float(np.mean(times)) if times else None
 
 

@@ -1,7 +1,7 @@
 """The results that a comparison is asked for: from the results folder's index, or from published files.
 
 A result is named by a file, or by a variant: then the index is asked first, and ``RESULTS/published`` where it has
-nothing. Only what comes from the index has feature rows, which the test of a set metric needs.
+nothing. Only what comes from the index has feature rows, whose videos the test of a set metric can swap.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from harness.errors import CannotStart, ItemError, Refused, unknown_name
 from harness.model import Features, generation_key
 from harness.paths import database, feature_relpath, published, reference_relpath, spool
+from harness.shelf import local
 from harness.stats_sets import MIN_GROUPS
 from harness.submission import Submission, parse, read, relative_path
 
@@ -51,12 +52,12 @@ class Library:
     """
 
     def __init__(self, suite: str, results: Path, plugins: Sequence[Path] = ()) -> None:
+        from harness.imported import load_all
         from harness.reference_folder import with_reference
-        from harness.registry import load_plugins
         from harness.suite import load_suite
 
         self.results = results
-        self.registry: Registry = load_plugins(plugins)
+        self.registry: Registry = load_all(results, plugins)
         self.suite: LoadedSuite = with_reference(load_suite(suite))
         self._stack = ExitStack()
         self._store: Store | None = None
@@ -168,12 +169,14 @@ def set_differences(library: Library, a: Source, b: Source, alpha: float) -> dic
 def set_contrasts(
     library: Library, sources: Sequence[Source], weights: Mapping[str, float], alpha: float
 ) -> dict[str, Contrast]:
-    """A weighted sum over variants (by label) of every set metric for which all have usable rows, by label."""
+    """A weighted sum over variants (by label) of every set metric, by label: from feature rows where all have usable
+    ones, otherwise from what their results record."""
+    from harness.published_sets import contrasts
     from harness.stats_sets import contrast
 
     chosen = [source for source in sources if source.submission.variant.label in weights]
     signs = [weights[source.submission.variant.label] for source in chosen]
-    found = {}
+    found = contrasts([source.submission for source in chosen], weights, alpha)
     for metric in library.registry.metrics.values():
         with suppress(ItemError):
             if metric.scope == "set" and (rows := common_features(library, metric, chosen)) is not None:
@@ -204,7 +207,7 @@ def _read(results: Path, table: Mapping[Cell, StoredFeatures], kept: Sequence[Se
     from harness.scoring import load_rows
 
     cells = [cell for seeds in kept for cell in seeds]
-    blocks = [load_rows(results / feature_relpath(table[cell].sha256), table[cell].sha256) for cell in cells]
+    blocks = [load_rows(local(results, feature_relpath(table[cell].sha256)), table[cell].sha256) for cell in cells]
     groups = [item for (item, _), block in zip(cells, blocks, strict=True) for _ in block]
     return Features(np.concatenate(blocks).astype(np.float64), np.array(groups, np.str_))
 

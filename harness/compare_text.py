@@ -21,7 +21,8 @@ def title(found: Comparison) -> str:
     seeds = f" ({found.seeds} seeds averaged)" if found.seeds > 1 else ""
     family = f"Holm-adjusted over {found.family} metrics" if found.family else "p not adjusted for several metrics"
     level = f"{100 * (1 - found.alpha):g} % intervals"
-    return f"{found.suite} · paired over {most} of {found.items} items{seeds} · B − A · {level} · {family}"
+    chosen = f" with {found.where}" if found.where else ""
+    return f"{found.suite} · paired over {most} of {found.items} items{chosen}{seeds} · B − A · {level} · {family}"
 
 
 def names(found: Comparison) -> str:
@@ -31,7 +32,7 @@ def names(found: Comparison) -> str:
 
 def rows(found: Comparison) -> list[list[str]]:
     """One row a metric under `HEADERS`, and the time that a video takes."""
-    made = [_row(column) for column in found.columns]
+    made = [column_row(column) for column in found.columns]
     a, b = found.seconds
     if a is not None and b is not None:
         places = decimals((a, b))
@@ -41,14 +42,18 @@ def rows(found: Comparison) -> list[list[str]]:
     return made
 
 
-def notes(found: Comparison) -> Iterator[str]:
-    """What has to be known to read the table: notes on columns, items lost, metrics left out."""
+def notes(found: Comparison, every: bool = False) -> Iterator[str]:
+    """What has to be known to read the table: notes on columns, items lost, metrics left out.
+
+    Of many lost items some are named; ``every`` one if asked for.
+    """
     for column in found.columns:
         if column.note:
             yield f"! {column.metric.label}: {column.note}"
         for side, lost in zip("AB", column.lost, strict=True):
             for reason, items in lost.items():
-                listed = ", ".join(items[:MAX_NAMES]) + (", …" if len(items) > MAX_NAMES else "")
+                most = len(items) if every else MAX_NAMES
+                listed = ", ".join(items[:most]) + (", …" if len(items) > most else "")
                 yield f"! {column.metric.label}: {len(items)} items only the other has, {side}: {reason} ({listed})"
     for reason in dict.fromkeys(found.omitted.values()):
         labels = [label for label, why in found.omitted.items() if why == reason]
@@ -123,7 +128,8 @@ def _column_record(column: Column) -> dict[str, Any]:
     return {"metric": column.metric.label, **kept, **record, "lost": dict(zip("ab", column.lost, strict=True))}
 
 
-def _row(column: Column) -> list[str]:
+def column_row(column: Column) -> list[str]:
+    """One metric under `HEADERS`."""
     test = column.test
     places = decimals((column.a.value, column.b.value))
     fine = max(places, decimals((test.difference, *(v for v in (test.low, test.high) if v is not None)), 2))

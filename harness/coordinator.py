@@ -9,14 +9,18 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from harness.allowance import too_many
+from harness.disk import as_full_allows, disk_full, is_full
 from harness.engines.base import Engine
-from harness.errors import CannotStart, HarnessError
+from harness.errors import HarnessError
 from harness.plan import Plan, Row, Unit, aggregate_tasks, reference_tasks, score_task
+from harness.redo import Redone
 from harness.spool import write_envelope
 from harness.status import Status, now, write_status
 from harness.tasks import (
@@ -32,6 +36,7 @@ from harness.tasks import (
     again,
     lighter,
 )
+from harness.watchdog import Watchdog
 
 POLL_SECONDS = 0.2
 INGEST_SECONDS = 2.0
@@ -56,6 +61,7 @@ class Outcome:
     made: int = 0
     scored: int = 0
     failed: list[Failed] = field(default_factory=list)
+    redone: list[Redone] = field(default_factory=list)
     left: int = 0
     interrupted: bool = False
     stopped: HarnessError | None = None
@@ -91,6 +97,8 @@ class Coordinator:
         folder: the run's folder, for ``status.json``.
         spool: the folder for the coordinator's own envelopes (failures of lost workers).
         lighter: how many steps towards less memory every video is begun with.
+        watchdog: how long each task may take; by default as long as `harness.watchdog` derives.
+        max_failures: at how many failures the run stops by itself; None for never.
     """
 
     def __init__(
@@ -106,9 +114,11 @@ class Coordinator:
         spool: Path,
         run_id: str,
         lighter: int = 0,
+        watchdog: Watchdog | None = None,
+        max_failures: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.lighter = lighter
+        self.lighter, self.watchdog, self.max_failures = lighter, watchdog or Watchdog(), max_failures
         self.plan, self.engine, self.watcher = plan, engine, watcher
         self.features = dict(features)
         self.ingest, self.folder, self.spool, self.run_id, self.clock = ingest, folder, spool, run_id, clock
@@ -144,14 +154,15 @@ class Coordinator:
                 self._tick()
         finally:
             self.engine.close(kill=self.interrupts > 1 or bool(self._pending))
-            self.outcome.left += self.ingest()
+            with self._stop_if_full():
+                self.outcome.left += self.ingest()
         return self.outcome
 
     def status(self, state: str) -> Status:
         """The counts as they are now."""
         failed = len(self.outcome.failed)
         hand = dict(self.engine.in_hand()) if state == "running" else {}
-        made, scored = self.outcome.made, self.outcome.scored
+        made, scored = self.outcome.made + len(self.outcome.redone), self.outcome.scored
         eta = self._eta() if state == "running" else None
         return Status(
             self.run_id, state, self._started_at, now(), made, self._videos, scored, self._scores, failed, hand, eta
@@ -167,7 +178,7 @@ class Coordinator:
                     self._score(row, unit, *self.have[unit.gen_key])
             self._finish_sets(row)
         for row in self._longest_first():
-            for task in row.make:
+            for task in (*row.make, *row.redo):
                 self._submit(dataclasses.replace(task, lighter=self.lighter))
 
     def _longest_first(self) -> list[Row]:
@@ -192,16 +203,30 @@ class Coordinator:
         self._new_envelopes += event.envelopes
         self.watcher.happened(event)
         if event.kind == "started":
+            self.watchdog.started(event.task.id, cost_name(event.task), self.clock())
             return
         task = self._pending.pop(event.task.id)
-        self._spent[_cost_name(task)].append(event.seconds)
+        limit = self.watchdog.ended(task.id, event.seconds)
+        self._spent[cost_name(task)].append(event.seconds)
         if event.kind == "finished":
             self._finished(task, event)
+        elif event.kind == "lost" and limit is not None:
+            self._hung(task, event, limit)
         else:
             self._failed(task, event)
+        if full := next((fault for fault in event.faults if fault.code == "E-DISK"), None):
+            self._stop_full(full.message)
+        if self.max_failures and len(self.outcome.failed) >= self.max_failures and not self._draining:
+            first = self.outcome.failed[0]
+            self.outcome.stopped = too_many(len(self.outcome.failed), f"{first.label}: {first.code} {first.message}")
+            self._drain("Too many failures: finishing what is in hand")
 
     def _finished(self, task: Task, event: Event) -> None:
         match task:
+            case GenerateTask() if task.first:
+                redone = Redone(task.label, **event.result["replicates"])
+                self.outcome.redone.append(redone)
+                self.watcher.note(redone.text())
             case GenerateTask():
                 self.outcome.made += 1
                 if task.attempt > 1 and (lightened := event.result.get("lightened")):
@@ -236,9 +261,6 @@ class Coordinator:
         fault = event.faults[0]
         if event.kind == "lost":
             self._record_lost(task, fault)
-        if fault.code == "E-DISK" and not self.outcome.stopped:
-            self.outcome.stopped = _disk_full(fault, str(self.folder))
-            self._drain("The disk is full: finishing what is in hand")
         if isinstance(task, GenerateTask) and fault.code == "E-MEMORY" and fault.retryable:
             if task.attempt < MAX_MEMORY_ATTEMPTS and not self._draining:
                 self.watcher.note(f"{task.label}: memory ran out; once more in a fresh process, lighter if it can be")
@@ -248,6 +270,13 @@ class Coordinator:
             self._submit(again(task))
             return
         self._give_up(task, event.faults)
+
+    def _hung(self, task: Task, event: Event, limit: float) -> None:
+        """Not tried again: whether a task ends may depend on its content."""
+        stage = event.faults[0].stage
+        fault = Fault(stage, "E-TIMEOUT", f"it was not over after {limit:.0f} s, so its worker was ended")
+        self._record_lost(task, fault)
+        self._give_up(task, [fault])
 
     def _may_retry(self, task: Task) -> bool:
         return task.attempt < MAX_ATTEMPTS and not self._draining
@@ -260,7 +289,7 @@ class Coordinator:
             self.watcher.failed(failed)
 
     def _record_lost(self, task: Task, fault: Fault) -> None:
-        """A worker that died could not write its failure envelope."""
+        """A worker that died or was ended could not write its failure envelope."""
         payload = {
             "kind": "failure",
             "run_id": self.run_id,
@@ -273,7 +302,23 @@ class Coordinator:
             "retryable": fault.retryable,
             "occurred_at": now(),
         }
-        write_envelope(self.spool, f"failure-{task.attempt}-{task.id}".replace(":", "-"), payload)
+        with self._stop_if_full():
+            write_envelope(self.spool, f"failure-{task.attempt}-{task.id}".replace(":", "-"), payload)
+
+    @contextmanager
+    def _stop_if_full(self) -> Iterator[None]:
+        """What meets a full disk in the body stops the run instead of breaking it."""
+        try:
+            yield
+        except (OSError, HarnessError) as error:
+            if not is_full(error):
+                raise
+            self._stop_full(str(error))
+
+    def _stop_full(self, why: str) -> None:
+        if not self.outcome.stopped:
+            self.outcome.stopped = disk_full(str(self.folder), why)
+            self._drain("The disk is full: finishing what is in hand")
 
     def _drain(self, why: str) -> None:
         self._draining = True
@@ -285,12 +330,16 @@ class Coordinator:
 
     def _tick(self) -> None:
         time_now = self.clock()
+        for task in self.watchdog.overdue(time_now):
+            self.engine.stop(task)
         if time_now - self._last_ingest >= INGEST_SECONDS or self._new_envelopes >= INGEST_ENVELOPES:
-            self.outcome.left += self.ingest()
+            with self._stop_if_full():
+                self.outcome.left += self.ingest()
             self._last_ingest, self._new_envelopes = self.clock(), 0
         if time_now - self._last_status >= STATUS_SECONDS or not self._pending:
             status = self.status("running")
-            write_status(self.folder, status)
+            with as_full_allows():
+                write_status(self.folder, status)
             self.watcher.progress(status)
             self._last_status = time_now
 
@@ -298,7 +347,7 @@ class Coordinator:
         """Seconds until the queue is empty, from what the same kind of task took so far; None while unknown."""
         left: dict[str, int] = defaultdict(int)
         for task in self._pending.values():
-            left[_cost_name(task)] += 1
+            left[cost_name(task)] += 1
         waiting = sum(
             1 for t in self._pending.values() if isinstance(t, GenerateTask) and self._units[t.gen_key][0].score
         )
@@ -310,19 +359,10 @@ class Coordinator:
         return work / max(1, len(self.engine.in_hand()))
 
 
-def _cost_name(task: Task) -> str:
+def cost_name(task: Task) -> str:
+    """Tasks of one name take about as long as one another."""
     return f"generate {task.variant}" if isinstance(task, GenerateTask) else task.kind
 
 
 def _mean(values: list[float]) -> float:
     return sum(values) / len(values)
-
-
-def _disk_full(fault: Fault, where: str) -> HarnessError:
-    return CannotStart(
-        "E-DISK",
-        "The run stopped because the disk is full. Everything finished is safe.",
-        where=where,
-        why=fault.message,
-        fix="free some space and run the same command again",
-    )

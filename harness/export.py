@@ -194,6 +194,7 @@ def _row(item: Item, seed: int, made: Generation, scores: Sequence[StoredScore])
         "video": made.video_sha256,
         "frames": made.frames_sha256,
         "seconds": made.seconds,
+        **({} if made.peak_vram_bytes is None else {"peak_vram_bytes": made.peak_vram_bytes}),
         "scores": {s.metric: asdict(s.score) for s in sorted(scores, key=lambda s: s.metric)},
     }
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness import board_text, tables
 from harness.errors import Refused, UsageError
-from harness.registry import load_plugins
+from harness.imported import load_all
 from harness.site_data import table_csv
 from harness.submission import Submission
 from harness.suite import load_suite
@@ -61,7 +61,7 @@ def selected(variants: str | None, suite: str, results: Path, plugins: Sequence[
     from harness.compare_load import Library
     from harness.wishes import chosen_variants
 
-    chosen = {spec.name for spec in chosen_variants(load_plugins(plugins), variants, load_suite(suite))}
+    chosen = {spec.name for spec in chosen_variants(load_all(results, plugins), variants, load_suite(suite))}
     with Library(suite, results, plugins) as library:
         found = library.of_family(lambda spec: spec.name in chosen)
     if not found:

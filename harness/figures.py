@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 from harness.site_text import number
@@ -59,34 +59,6 @@ class Tick:
 
 
 @dataclass(frozen=True)
-class Point:
-    """A labelled point of a scatter plot; the label's baseline is at ``label_y``."""
-
-    x: float
-    y: float
-    low: float | None
-    high: float | None
-    label: str
-    label_y: float
-    role: str
-
-
-@dataclass(frozen=True)
-class Scatter:
-    """A scatter plot: its frame, its points with their labels, its ticks."""
-
-    width: float
-    height: float
-    left: float
-    right: float
-    top: float
-    bottom: float
-    points: tuple[Point, ...]
-    x_ticks: tuple[Tick, ...]
-    y_ticks: tuple[Tick, ...]
-
-
-@dataclass(frozen=True)
 class Curve:
     """A line over equally spaced steps with intervals; ``points`` are (x, y, low, high), gaps left out.
 
@@ -128,25 +100,6 @@ def ticks(scale: Scale, count: int = 5) -> tuple[Tick, ...]:
     return tuple(Tick(scale(v), _tick_text(v, step, scale.log)) for v in values)
 
 
-def scatter(points: Sequence[tuple[str, str, float, Estimate]], width: float = 640, height: float = 320) -> Scatter:
-    """A scatter plot with logarithmic x: ``points`` are (label, role, x > 0, estimate of y).
-
-    Raises:
-        ValueError: no points, or an x that is not positive.
-    """
-    if not points or min(x for _, _, x, _ in points) <= 0:
-        raise ValueError("a scatter plot needs points, and a logarithmic axis needs positive x")
-    left, right, top, bottom = 64.0, width - 150, 12.0, height - 34
-    xs = [x for _, _, x, _ in points]
-    x_scale = Scale(min(xs) / 1.3, max(xs) * 1.3, left, right, log=True)
-    ys = [v for *_, estimate in points for v in estimate if v is not None]
-    limits = min(ys), max(ys)
-    margin = (limits[1] - limits[0]) * 0.06 or abs(limits[0]) * 0.1 or 1.0
-    y_scale = Scale(limits[0] - margin, limits[1] + margin, bottom, top)
-    drawn = [_point(label, role, x_scale(x), estimate, y_scale) for label, role, x, estimate in points]
-    return Scatter(width, height, left, right, top, bottom, _spread(drawn, top, bottom), ticks(x_scale), ticks(y_scale))
-
-
 def line(
     values: Sequence[float | None], width: float = WHISKER_WIDTH, height: float = 28
 ) -> tuple[tuple[float, float], ...]:
@@ -173,26 +126,6 @@ def curves(series: Sequence[Sequence[Estimate | None]], width: float = 132, heig
         points = tuple((x(i), y(e[0]), low, high) for (i, e), (low, high) in zip(known, ends, strict=True))
         drawn.append(Curve(width, height, points, points[0][1] if known and known[0][0] == 0 else None))
     return tuple(drawn)
-
-
-def _point(label: str, role: str, x: float, estimate: Estimate, scale: Scale) -> Point:
-    value, low, high = estimate
-    y = scale(value)
-    ends = [None if v is None else scale(v) for v in (low, high)]
-    return Point(x, y, ends[0], ends[1], label, y + 4, role)
-
-
-def _spread(points: Sequence[Point], top: float, bottom: float, gap: float = 13) -> tuple[Point, ...]:
-    """Move labels down until none lies on another, then up again if the last left the plot."""
-    moved: list[Point] = []
-    for point in sorted(points, key=lambda p: (p.label_y, p.label)):
-        floor = moved[-1].label_y + gap if moved else top
-        moved.append(replace(point, label_y=round(max(point.label_y, floor), 2)))
-    ceiling = bottom
-    for index in range(len(moved) - 1, -1, -1):
-        moved[index] = replace(moved[index], label_y=round(min(moved[index].label_y, ceiling), 2))
-        ceiling = moved[index].label_y - gap
-    return tuple(moved)
 
 
 def _linear_ticks(low: float, high: float, count: int) -> list[float]:

@@ -23,6 +23,7 @@ from harness.model import Features
 Float = NDArray[np.float64]
 
 MIN_ROWS = 2
+BATCH = 4096  # rows of a large set that are reduced at once
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Moments:
     """A feature set reduced to what the Frechet distance needs.
 
     ``mean`` [d]; ``trace`` of the covariance; ``factor`` [k, d] with ``factor.T @ factor`` equal to the covariance,
-    k = min(N, d).
+    k about min(N, d).
     """
 
     mean: Float
@@ -45,39 +46,39 @@ class Moments:
             ItemError: E-FEATURES, fewer than two rows, or NaN or infinity among them.
         """
         values = checked(rows)
-        centred = values - values.mean(0)
-        factor = centred / np.sqrt(len(values) - 1)
-        trace = float(np.square(factor).sum())
-        if factor.shape[0] > factor.shape[1]:
-            factor = _root(factor.T @ factor)
-        return cls(values.mean(0), trace, factor)
+        if len(values) > values.shape[1]:
+            return cls.streamed(values[first : first + BATCH] for first in range(0, len(values), BATCH))
+        mean = values.mean(0)
+        factor = (values - mean) / np.sqrt(len(values) - 1)
+        return cls(mean, float(np.square(factor).sum()), factor)
 
     @classmethod
     def streamed(cls, batches: Iterable[ArrayLike]) -> Moments:
-        """Reduce rows that come in batches [n, d] of any sizes, holding one batch and a [d, d] sum at a time.
+        """Reduce rows that come in batches [n, d] of any sizes, holding one batch and a [d, d] factor at a time.
 
-        Batches are merged by the pairwise update of Chan, Golub and LeVeque (1979), which loses no digits to means
-        that are large against the spread. With fewer rows than dimensions `of` is smaller and more exact.
+        Means are merged by the pairwise update of Chan, Golub and LeVeque (1979), which loses no digits to means that
+        are large against the spread, and factors by a QR decomposition: no covariance is formed, whose condition would
+        be that of the rows squared.
 
         Raises:
             ItemError: E-FEATURES, fewer than two rows in all, other dimensions, or values that are not finite.
         """
-        count, mean, scatter = 0, np.zeros(0), np.zeros((0, 0))
+        count, mean, factor = 0, np.zeros(0), np.zeros((0, 0))
         for batch in batches:
             values = _finite(np.atleast_2d(np.asarray(batch, np.float64)))
             if not count:
-                mean, scatter = np.zeros(values.shape[1]), np.zeros((values.shape[1], values.shape[1]))
+                mean, factor = np.zeros(values.shape[1]), np.zeros((0, values.shape[1]))
             _same_size(mean, values[0])
             own = values.mean(0)
             shift, total = own - mean, count + len(values)
-            centred = values - own
-            scatter += centred.T @ centred + np.outer(shift, shift) * (count * len(values) / total)
+            between = np.sqrt(count * len(values) / total) * shift
+            factor = np.asarray(np.linalg.qr(np.vstack([factor, values - own, between]), mode="r"))
             mean = mean + shift * (len(values) / total)
             count = total
         if count < MIN_ROWS:
             raise _too_few(f"{count} in all")
-        covariance = scatter / (count - 1)
-        return cls(mean, float(np.trace(covariance)), _root(covariance))
+        factor = factor / np.sqrt(count - 1)
+        return cls(mean, float(np.square(factor).sum()), factor)
 
     def distance(self, other: Moments) -> float:
         """Squared 2-Wasserstein distance of the two Gaussians; not clipped, so rounding may leave it at -1e-11.
@@ -162,13 +163,6 @@ def _finite(values: Float) -> Float:
 def _same_size(first: Float, second: Float) -> None:
     if first.shape != second.shape:
         raise ItemError("E-FEATURES", f"Feature dimensions differ: {first.size} and {second.size}.")
-
-
-def _root(covariance: Float) -> Float:
-    """A factor [d, d] whose transpose times itself is a covariance; rounding below zero is taken as zero."""
-    weights, vectors = np.linalg.eigh(covariance)
-    root: Float = np.sqrt(np.clip(weights, 0, None))[:, None] * vectors.T
-    return root
 
 
 def _kernel(x: Float, y: Float) -> Float:

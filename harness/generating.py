@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.calls import call
 from harness.contracts import Generator
 from harness.errors import HarnessError, ItemError
 from harness.keys import sha256_file
@@ -20,7 +21,9 @@ from harness.memory import peak_rss, peak_vram, reset_peaks
 from harness.model import Frames, Protocol, Request, frames_digest, generation_key
 from harness.noise import make_noise
 from harness.paths import video_relpath
+from harness.redo import difference
 from harness.registry import VariantSpec
+from harness.shelf import keep, local
 from harness.spool import sync_folder
 from harness.tasks import Fault, GenerateTask
 from harness.video import read_master, write_master
@@ -79,13 +82,14 @@ class GenerateStage:
         seconds = time.perf_counter() - started
         peaks = {"peak_vram_bytes": peak_vram(), "peak_rss_bytes": peak_rss()}
         self.stage = "encode"
+        replicates = _compared(bench.results, task, frames)
         sha256, frames_sha256, size = store_master(bench, frames, protocol.fps)
         made = {"video_sha256": sha256, "frames_sha256": frames_sha256, "seconds": seconds, "video_bytes": size}
         made["relpath"] = video_relpath(sha256)
         cost = {"load_seconds": load_seconds, **peaks, "attempts": task.attempt, "settings": settings}
         payload = generation_record(task.gen_key, request, spec, noise.digest)
-        bench.envelope(f"generation-{task.gen_key}", {**payload, **made, **cost})
-        return {**made, "lightened": list(settings.get("lightened", ()))}
+        bench.envelope(f"generation-{task.gen_key}", {**payload, **made, **cost, **replicates})
+        return {**made, **replicates, "lightened": list(settings.get("lightened", ()))}
 
     def _load(self, spec: VariantSpec) -> tuple[Generator, float]:
         """The generator, and the seconds its loading took if this call loaded it (0 otherwise)."""
@@ -98,7 +102,8 @@ class GenerateStage:
         _free_memory()
         started = time.perf_counter()
         try:
-            generator = spec.config.load(self.bench.device)
+            offered = {"protocol": self.bench.suite.suite.protocol}
+            generator = call(spec.config.load, (self.bench.device,), offered)
         except Exception as error:
             fault = fault_of(error, "load")
             if not fault.retryable:
@@ -145,6 +150,17 @@ def check_frames(frames: object, protocol: Protocol, variant: str) -> Frames:
     )
 
 
+def _compared(results: Path, task: GenerateTask, frames: Frames) -> dict[str, Any]:
+    """How a video that was made a second time is like the first, whose file may be gone; empty for a first video."""
+    if not task.first:
+        return {}
+    bitwise, found = frames_digest(frames) == task.first, {}
+    path = local(results, video_relpath(task.first_video))
+    if not bitwise and path.is_file():
+        found = difference(read_master(path), frames)
+    return {"replicates": {"bitwise": bitwise, **found}}
+
+
 def store_master(bench: Workbench, frames: Frames, fps: int) -> tuple[str, str, int]:
     """Write the lossless master under its own digest: sha256 of the file, of the frames, and its size in bytes.
 
@@ -160,6 +176,7 @@ def store_master(bench: Workbench, frames: Frames, fps: int) -> tuple[str, str, 
             raise ItemError("E-ENCODE", "The stored video does not decode to the generated frames.", retryable=True)
         sha256, size = sha256_file(path), path.stat().st_size
         _commit(path, bench.results / video_relpath(sha256))
+    keep(bench.results, video_relpath(sha256))
     return sha256, digest, size
 
 

@@ -16,11 +16,14 @@ _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\
 
 
 class JsonError(ValueError):
-    """Something in a JSON document is not what it must be. ``pointer`` is empty for the document itself."""
+    """Something in a JSON document is not what it must be. ``pointer`` is empty for the document itself.
 
-    def __init__(self, pointer: str, message: str) -> None:
+    ``rule`` is what it breaks: ``size``, ``finite`` or ``text`` where that can be told, else ``schema``.
+    """
+
+    def __init__(self, pointer: str, message: str, rule: str = "schema") -> None:
         super().__init__(f"{pointer or '/'} {message}")
-        self.pointer, self.message = pointer, message
+        self.pointer, self.message, self.rule = pointer, message, rule
 
 
 def load(data: bytes) -> Node:
@@ -37,6 +40,10 @@ def load(data: bytes) -> Node:
         raise JsonError("", f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
     except RecursionError as error:
         raise JsonError("", "is nested too deeply") from error
+    except JsonError:
+        raise
+    except ValueError as error:  # Python converts no integer of thousands of digits
+        raise JsonError("", "holds a number that is too large", "finite") from error
 
 
 @dataclass(frozen=True)
@@ -46,9 +53,9 @@ class Node:
     value: Any
     pointer: str = ""
 
-    def wrong(self, message: str) -> JsonError:
+    def wrong(self, message: str, rule: str = "schema") -> JsonError:
         """The error for this place."""
-        return JsonError(self.pointer, message)
+        return JsonError(self.pointer, message, rule)
 
     def at(self, name: str) -> Node:
         """A member that must be there."""
@@ -83,10 +90,10 @@ class Node:
         if not isinstance(self.value, str):
             raise self.wrong(f"must be text, not {_kind(self.value)}")
         if len(self.value) > limit:
-            raise self.wrong(f"is longer than {limit} characters")
+            raise self.wrong(f"is longer than {limit} characters", "text")
         for character in self.value:
             if unicodedata.category(character) in ("Cc", "Cs") or character in _BIDI:
-                raise self.wrong(f"holds the control character U+{ord(character):04X}")
+                raise self.wrong(f"holds the control character U+{ord(character):04X}", "text")
         if pattern and not re.fullmatch(pattern, self.value):
             raise self.wrong(f"is {self.value!r}, which does not match {pattern}")
         return self.value
@@ -110,11 +117,11 @@ class Node:
         if not isinstance(self.value, int | float) or isinstance(self.value, bool):
             raise self.wrong(f"must be a number, not {_kind(self.value)}")
         if isinstance(self.value, float) and not math.isfinite(self.value):
-            raise self.wrong("must be finite")
+            raise self.wrong("must be finite", "finite")
         try:
             return float(self.value)
         except OverflowError:
-            raise self.wrong("is too large") from None
+            raise self.wrong("is too large", "finite") from None
 
     def maybe_number(self) -> float | None:
         """A finite number or null."""
@@ -151,7 +158,7 @@ def _kind(value: object) -> str:
 
 
 def _constant(name: str) -> float:
-    raise JsonError("", f"holds {name}: numbers must be finite")
+    raise JsonError("", f"holds {name}: numbers must be finite", "finite")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

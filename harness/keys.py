@@ -21,6 +21,9 @@ ProtocolKey = NewType("ProtocolKey", str)
 SetKey = NewType("SetKey", str)
 
 KEY_DIGITS = 32
+_LISTS = (list, tuple)
+_CONTAINERS = (dict, list, tuple)
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def canonical_json(value: object) -> str:
@@ -31,7 +34,7 @@ def canonical_json(value: object) -> str:
         TypeError: something that JSON cannot hold, or a key that is not a string.
     """
     _refuse_other_keys(value)
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def digest(tag: str, *parts: object) -> str:
@@ -57,6 +60,7 @@ def _refuse_other_keys(value: object) -> None:
             if not isinstance(key, str):
                 raise TypeError(f"a key of canonical JSON must be a string, not {key!r}")
             _refuse_other_keys(inner)
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, _LISTS):
         for inner in value:
-            _refuse_other_keys(inner)
+            if isinstance(inner, _CONTAINERS):
+                _refuse_other_keys(inner)

@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from harness.calls import call
 from harness.clip import Clip
 from harness.errors import CannotStart, ItemError
 from harness.flow import BACKEND, EstimatedFlow, FlowFields, working_images
 from harness.keys import sha256_bytes
-from harness.model import Features, Frames, Image, Score
+from harness.model import Features, Frames, Image, Item, Score
 from harness.registry import MetricSpec
 from harness.windows_time import WINDOWS
 
@@ -28,13 +29,14 @@ SQUEEZE, LIFT, FLICKER = 0.7, 38, 20  # of 255; what is squeezed and lifted leav
 DIFFERS = 0.05  # of the value; "worse" is at least that
 ALIKE = {"shuffle": 0.02, "flicker": 0.02, "flip": 0.25}  # estimated flow of a mirrored clip is not the mirrored flow
 ROWS, DIM = 40, 6
+ITEM = Item("specimen", "a shape that moves steadily", "0" * 64, 127)  # for a metric that asks for the prompt
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One breach: which metric, which law, on which specimen, and what happened."""
+    """One breach: by which plugin, of which law, on which specimen, and what happened."""
 
-    metric: str
+    subject: str
     law: str
     specimen: str
     message: str
@@ -124,7 +126,7 @@ def outcome(spec: MetricSpec, clip: Clip) -> Score | Exception:
         CannotStart: the metric lacks its weights or packages.
     """
     try:
-        score = spec.function(clip)
+        score = call(spec.function, (clip,), {"item": ITEM})
     except CannotStart:
         raise
     except Exception as error:
@@ -133,11 +135,13 @@ def outcome(spec: MetricSpec, clip: Clip) -> Score | Exception:
 
 
 def _finite(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Iterator[tuple[str, str]]:
-    """Every specimen gets a finite number, or a reason why there is none."""
+    """Every specimen gets a finite number within the declared bounds, or a reason why there is none."""
     for name, specimen in clips.items():
         found = outcome(spec, specimen.clip())
         if isinstance(found, Score):
             yield from ((name, message) for message in _shape(found))
+            if found.value is not None and (why := spec.outside(found.value)):
+                yield name, why
         elif not isinstance(found, ItemError) or name == "moving":
             yield name, f"{type(found).__name__}: {found}"
 

@@ -7,6 +7,7 @@ import importlib.metadata
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,11 @@ def look() -> Machine:
     """The machine as it is now."""
     version = _torch_version()
     return Machine(_gpus(), version, _built_for_cuda(version))
+
+
+def with_gpus_elsewhere(machine: Machine) -> Machine:
+    """The machine as it would be on a cluster's nodes: what their GPUs can hold is found out there."""
+    return Machine((Gpu(0, "on the cluster", sys.maxsize, sys.maxsize),), machine.torch, cuda=True)
 
 
 def free_bytes(folder: Path) -> int:

@@ -22,10 +22,12 @@ from harness import site_images as images
 from harness.errors import ItemError
 from harness.keys import digest, sha256_bytes, sha256_file
 from harness.model import Frames, Image
+from harness.shelf import local
 from harness.video import read_master
 
-RECIPE = 1  # raise it when anything below changes what the files hold
+RECIPE = 2  # raise it when anything below changes what the files hold
 INDEX = "media/index.json"
+LIMITS = {"poster": 25_000, "strip": 45_000, "slice": 30_000}  # bytes that a page can afford for one video
 _ENCODER = {"crf": "20", "preset": "veryfast", "profile": "main", "x264-params": "keyint=20"}
 _BT709 = 1
 
@@ -108,7 +110,11 @@ class MediaMaker:
     def _master(self, sha256: str) -> Path | None:
         if self._masters is None:
             return None
-        path = self._masters / sha256[:2] / f"{sha256}.mkv"
+        try:
+            path = local(self._masters.parent, f"{self._masters.name}/{sha256[:2]}/{sha256}.mkv")
+        except ItemError as error:
+            self.problems.append(MediaProblem(sha256, error.what))
+            return None
         if not path.is_file():
             self.problems.append(MediaProblem(sha256, "the master is not at hand"))
             return None
@@ -132,9 +138,9 @@ class MediaMaker:
         factor = images.enlargement(*frames.shape[1:3])
         strip, cut = images.strip(frames), images.slice_xt(frames)
         pictures = {
-            "poster": images.lossy_webp(images.poster(frames)),
-            "strip": images.lossless_webp(strip),
-            "slice": images.lossless_webp(cut),
+            "poster": images.fitting_webp(images.poster(frames), LIMITS["poster"], lossless=False),
+            "strip": images.fitting_webp(strip, LIMITS["strip"]),
+            "slice": images.fitting_webp(cut, LIMITS["slice"]),
         }
         names = {
             kind: self._write(digest("media/1", RECIPE, kind, sha256), ".webp", data) for kind, data in pictures.items()

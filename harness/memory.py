@@ -19,6 +19,13 @@ def reset_peaks() -> None:
         torch.cuda.reset_peak_memory_stats()
 
 
+def ran_out(error: BaseException) -> bool:
+    """Whether an exception says that memory ran out, of the machine or of a GPU. Loads no torch to find out."""
+    # torch has a type of its own for a GPU's memory, and none for the machine's.
+    cpu = isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or cpu
+
+
 def peak_vram() -> int | None:
     """Most bytes that were allocated on the GPU since `reset_peaks`; None without a GPU."""
     if (torch := sys.modules.get("torch")) and torch.cuda.is_available():

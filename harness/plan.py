@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from harness.errors import CannotStart
-from harness.keys import GenKey
+from harness.keys import GenKey, ItemKey
 from harness.machine import Machine
-from harness.model import Item, Needs, Protocol, Suite, Weight, generation_key, set_key
+from harness.model import Item, Needs, Protocol, Suite, Weight, generation_keys, set_key
 from harness.registry import MetricSpec, VariantSpec
 from harness.tasks import AggregateTask, GenerateTask, Member, ReferenceTask, ScoreTask
 
@@ -76,15 +76,17 @@ class Row:
     skip: Skip = RUNS
     units: tuple[Unit, ...] = ()
     make: tuple[GenerateTask, ...] = ()
+    redo: tuple[GenerateTask, ...] = ()  # videos that exist and are made a second time
     score: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)  # gen_key -> names
     set_key: str = ""
     sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # extractor -> set metrics to compute
     seconds: float | None = None  # what one video took so far, None when it was never made here
+    absent: int = 0  # videos that are not there and that nothing here can make
 
     @property
     def reused(self) -> int:
         """Videos that are there already."""
-        return len(self.units) - len(self.make)
+        return len(self.units) - len(self.make) - self.absent
 
     @property
     def scores_to_do(self) -> int:
@@ -94,7 +96,7 @@ class Row:
     @property
     def to_do(self) -> bool:
         """Whether anything is missing."""
-        return bool(self.make or self.score or self.sets)
+        return bool(self.make or self.redo or self.score or self.sets)
 
 
 @dataclass(frozen=True)
@@ -129,8 +131,8 @@ class Plan:
 
     @property
     def videos_to_do(self) -> int:
-        """Videos to make."""
-        return sum(len(row.make) for row in self.rows)
+        """Videos to make, for the first time or again."""
+        return sum(len(row.make) + len(row.redo) for row in self.rows)
 
     @property
     def videos_reused(self) -> int:
@@ -155,18 +157,23 @@ def make_plan(
     columns: Sequence[Column],
     reference_key: str,
     have: Have,
+    redo: Mapping[str, Collection[str]] | None = None,
 ) -> Plan:
     """Compare what is wanted with what there is.
 
     Args:
+        redo: the items whose videos are made again beside those that exist, by variant.
         limit: the first N items of the suite; None for all.
         variants: each with why it must be skipped.
         columns: the metrics of the run.
         reference_key: identity of the suite's reference set, part of every set's key.
     """
     items = suite.items[:limit]
+    places = [(item.key, item.slug, seed) for item in items for seed in suite.seeds]
     rows = tuple(
-        Row(spec, skip) if skip.reason else _row(suite, items, spec, columns, reference_key, have)
+        Row(spec, skip)
+        if skip.reason
+        else _row(suite, places, spec, columns, reference_key, have, (redo or {}).get(spec.name, ()))
         for spec, skip in variants
     )
     return Plan(suite, items, tuple(columns), rows, _estimate(suite, rows, have))
@@ -229,6 +236,19 @@ def check_disk(plan: Plan, free: int, folder: str) -> None:
     )
 
 
+def check_complete(plan: Plan) -> None:
+    """Raises CannotStart E-SKIPPED when a row or a column that was asked for would be left out."""
+    skipped = [(row.spec.name, row.skip.reason) for row in plan.rows]
+    skipped += [(column.spec.label, column.skip.reason) for column in plan.columns]
+    if lacking := [f"{name}: {reason}" for name, reason in skipped if reason]:
+        raise CannotStart(
+            "E-SKIPPED",
+            f"--strict: {len(lacking)} of what was asked for would be left out.",
+            why="\n".join(lacking),
+            fix="\n".join(plan.remedies) or "select without them: --variants, --metrics",
+        )
+
+
 def score_task(row: Row, unit: Unit, video: str, frames: str) -> ScoreTask | None:
     """The measurement of one video, None if nothing is missing."""
     names = row.score.get(unit.gen_key)
@@ -259,14 +279,17 @@ def aggregate_tasks(plan: Plan, row: Row, features: Mapping[tuple[str, str], str
 
 
 def _row(
-    suite: Suite, items: Sequence[Item], spec: VariantSpec, columns: Sequence[Column], reference_key: str, have: Have
+    suite: Suite,
+    places: Sequence[tuple[ItemKey, str, int]],
+    spec: VariantSpec,
+    columns: Sequence[Column],
+    reference_key: str,
+    have: Have,
+    again: Collection[str],
 ) -> Row:
     variant_key, protocol_key = spec.key, suite.protocol.key
-    units = tuple(
-        Unit(generation_key(variant_key, item.key, seed, protocol_key), item.slug, seed)
-        for item in items
-        for seed in suite.seeds
-    )
+    keys = generation_keys(variant_key, ((item, seed) for item, _, seed in places), protocol_key)
+    units = tuple(Unit(key, slug, seed) for key, (_, slug, seed) in zip(keys, places, strict=True))
     key = set_key([unit.gen_key for unit in units], reference_key)
     sets: dict[str, tuple[str, ...]] = {}
     wanted: dict[str, str] = {}  # extractor name -> key, where some set metric is missing
@@ -274,38 +297,53 @@ def _row(
         if column.spec.scope == "set" and not column.skip.reason and (key, column.key) not in have.set_scores:
             sets[column.spec.extractor] = (*sets.get(column.spec.extractor, ()), column.spec.name)
             wanted[column.spec.extractor] = column.extractor_key
-    if not reference_key or len(items) < MIN_SET_ITEMS:
+    # What was not imported cannot be made, so that a set which is not complete will never be.
+    there = [u for u in units if not spec.imported or (u.gen_key in have.videos and have.videos[u.gen_key].present)]
+    if not reference_key or len({slug for _, slug, _ in places}) < MIN_SET_ITEMS or len(there) < len(units):
         sets, wanted = {}, {}
-    score: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-        unit.gen_key: names for unit in units if any(names := _unscored(unit, columns, wanted, have))
+    measured = [(c.spec.name, c.key) for c in columns if c.spec.scope == "video" and not c.skip.reason]
+    everything = (tuple(name for name, _ in measured), tuple(wanted))
+    score = {
+        unit.gen_key: names
+        for unit in there
+        if any(names := _unscored(unit.gen_key, measured, wanted, have) if unit.gen_key in have.videos else everything)
     }
     # A video is made when it was never made, or when it still has to be measured and its master is gone.
     make = tuple(
         GenerateTask(unit.gen_key, spec.name, unit.item, unit.seed)
-        for unit in units
+        for unit in (() if spec.imported else units)
         if (made := have.videos.get(unit.gen_key)) is None or (unit.gen_key in score and not made.present)
     )
-    return Row(spec, Skip(), units, make, score, key, sets, have.seconds.get(variant_key))
+    twice = [unit for unit in units if unit.item in again and not spec.imported]
+    redo = _again(spec.name, twice, {task.gen_key for task in make}, have)
+    absent = len(units) - len(there)
+    return Row(spec, Skip(), units, make, redo, score, key, sets, have.seconds.get(variant_key), absent)
+
+
+def _again(variant: str, units: Sequence[Unit], missing: Collection[str], have: Have) -> tuple[GenerateTask, ...]:
+    """The second making of videos; one that is missing is made for the first time instead."""
+    there = [(unit, have.videos[unit.gen_key]) for unit in units if unit.gen_key not in missing]
+    return tuple(
+        GenerateTask(unit.gen_key, variant, unit.item, unit.seed, first=made.frames, first_video=made.video)
+        for unit, made in there
+    )
 
 
 def _unscored(
-    unit: Unit, columns: Sequence[Column], extractors: Mapping[str, str], have: Have
+    gen_key: str, metrics: Sequence[tuple[str, str]], extractors: Mapping[str, str], have: Have
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    metrics = tuple(
-        c.spec.name
-        for c in columns
-        if c.spec.scope == "video" and not c.skip.reason and (unit.gen_key, c.key) not in have.scores
-    )
-    missing = tuple(name for name, key in extractors.items() if (unit.gen_key, key) not in have.features)
-    return metrics, missing
+    """Names of the video metrics, given with their keys, and of the extractors that a video still lacks."""
+    scores = tuple([name for name, key in metrics if (gen_key, key) not in have.scores])
+    features = tuple([name for name, key in extractors.items() if (gen_key, key) not in have.features])
+    return scores, features
 
 
 def _estimate(suite: Suite, rows: Sequence[Row], have: Have) -> Estimate:
-    unknown = tuple(row.spec.name for row in rows if row.make and row.seconds is None)
-    known = sum(row.seconds * len(row.make) for row in rows if row.seconds is not None)
+    unknown = tuple(row.spec.name for row in rows if (row.make or row.redo) and row.seconds is None)
+    known = sum(row.seconds * (len(row.make) + len(row.redo)) for row in rows if row.seconds is not None)
     measured = sum(len(row.score) for row in rows) * (have.score_seconds or 0.0)
     nothing = bool(unknown) or (have.score_seconds is None and any(row.score for row in rows))
-    videos = sum(len(row.make) for row in rows)
+    videos = sum(len(row.make) + len(row.redo) for row in rows)
     protocol = suite.protocol
     # Before the first video is known, the raw size bounds what the lossless codec can need.
     each = have.video_bytes or protocol.num_frames * protocol.height * protocol.width * 3

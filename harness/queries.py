@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 from harness.model import Score
+from harness.shelf import shelf_of
 
 
 class Connection(Protocol):
@@ -40,7 +42,10 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class Generation:
-    """One finished video. ``relpath`` is relative to the results folder; ``seconds`` is the time to generate it."""
+    """One finished video. ``relpath`` is relative to the results folder; ``seconds`` is the time to generate it.
+
+    It is None where that is not known, of a video that was imported.
+    """
 
     gen_key: str
     variant_key: str
@@ -54,7 +59,7 @@ class Generation:
     height: int
     fps: float
     video_bytes: int
-    seconds: float
+    seconds: float | None
     load_seconds: float | None
     peak_vram_bytes: int | None
     env_key: str
@@ -101,6 +106,16 @@ class SetScore:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class Replication:
+    """A video that a later run made again, and whether its frames are the first's."""
+
+    gen_key: str
+    run_id: str
+    env_key: str
+    bitwise: bool
+
+
 # What was measured counts while its video is the indexed one.
 _OF_VIDEO = "SEMI JOIN generations USING (gen_key, video_sha256)"
 
@@ -111,10 +126,19 @@ class Queries:
     connection: Connection
     results: Path
 
+    def there(self, relpath: str) -> bool:
+        """Whether an artefact exists, in the folder or on its shelf."""
+        return (self.results / relpath).is_file() or relpath in self._shelved
+
+    @cached_property
+    def _shelved(self) -> frozenset[str]:
+        shelf = shelf_of(self.results)
+        return shelf.names() if shelf else frozenset()
+
     def have_generations(self, gen_keys: Iterable[str]) -> dict[str, Generation]:
         """Those of the wanted videos that exist, by key. One whose file is gone does not: it will be made again."""
         found = self.generations(gen_keys)
-        return {g.gen_key: g for g in found if (self.results / g.relpath).is_file()}
+        return {g.gen_key: g for g in found if self.there(g.relpath)}
 
     def generations(self, gen_keys: Iterable[str]) -> list[Generation]:
         """Those of the wanted videos that are indexed, whether or not their files are here, sorted by key."""
@@ -145,7 +169,7 @@ class Queries:
         return [
             StoredFeatures(**row)
             for row in rows
-            if extractor_key in (None, row["extractor_key"]) and (self.results / row["relpath"]).is_file()
+            if extractor_key in (None, row["extractor_key"]) and self.there(row["relpath"])
         ]
 
     def set_scores(self, set_keys: Iterable[str]) -> list[SetScore]:
@@ -153,6 +177,13 @@ class Queries:
         columns = ", ".join(SetScore.__dataclass_fields__)
         rows = self._among(f"SELECT {columns} FROM set_scores WHERE set_key IN", set_keys)
         return [SetScore(**{**row, "detail": json.loads(row["detail"])}) for row in rows]
+
+    def replications(self) -> list[Replication]:
+        """Every video that was made again, in the order of video and run."""
+        columns = ", ".join(Replication.__dataclass_fields__)
+        return [
+            Replication(**row) for row in self._rows(f"SELECT {columns} FROM replications ORDER BY gen_key, run_id")
+        ]
 
     def failure_counts(self, task_keys: Iterable[str]) -> dict[str, int]:
         """Failed attempts by code, over everything done for these keys (of videos or sets)."""
@@ -175,7 +206,7 @@ class Queries:
         """The median time to generate one video, for the variants that have made any."""
         rows = self._rows(
             "SELECT variant_key, median(seconds) AS seconds FROM generations "
-            "WHERE variant_key IN (SELECT unnest(?)) GROUP BY ALL",
+            "WHERE variant_key IN (SELECT unnest(?)) AND seconds IS NOT NULL GROUP BY ALL",
             list(variant_keys),
         )
         return {row["variant_key"]: row["seconds"] for row in rows}

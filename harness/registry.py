@@ -1,32 +1,27 @@
 """Variants, metrics and extractors: the decorators that register them, and their look-up.
 
-A plugin is validated when it registers, not when it is used: a wrong signature is refused with the plugin's own
-name and definition. A plugin file that cannot be imported becomes a `Broken` record; it is fatal only if selected.
+A plugin is validated when it registers, not when it is used: what does not fit is refused with the plugin's own
+definition quoted. How plugins are found is in `harness.doors`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import importlib
-import importlib.util
-import inspect
-import pkgutil
-import sys
-import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness.columns import ASPECTS
+from harness import plugin_checks
 from harness.contracts import Extractor
-from harness.errors import HarnessError, UsageError, unknown_name
+from harness.errors import UsageError, unknown_name
 from harness.keys import MetricKey, VariantKey, digest, sha256_file
 from harness.model import Direction, Weight
-from harness.responses import problem
+from harness.plugin_errors import Broken, refused, source_of
 
 Level = str | int | bool
-BUILT_IN = ("harness.variants", "harness.metrics")
+ROUNDING = 1e-6  # by which arithmetic may leave a metric's bounds
+WORKING = "`harness new {} NAME` writes one that works"
 
 
 @dataclass(frozen=True)
@@ -35,7 +30,8 @@ class VariantSpec:
 
     ``factors`` places it in an experiment: which level of each factor it has. Variants of one family that name the
     same factors are analysed together (see `harness.ablation`). A description, never identity.
-    ``suites`` are those it is meant for, names or globs, empty for any.
+    ``suites`` are those it is meant for, names or globs, empty for any. The videos of an ``imported`` row were made
+    elsewhere: those that are not there are not made.
     """
 
     name: str
@@ -47,6 +43,7 @@ class VariantSpec:
     source: str
     factors: Mapping[str, Level] = field(default_factory=dict, hash=False)
     suites: tuple[str, ...] = ()
+    imported: bool = False
 
     @property
     def params(self) -> dict[str, object]:
@@ -70,7 +67,8 @@ class MetricSpec:
     metric is not computed: its number would be mostly bias. A ``biased`` one shrinks with the number of items, so it
     is marked below as many items as features, and extrapolated where there are enough. ``aspect`` is what it judges,
     one of `harness.columns.ASPECTS`, and a ``headline`` stands first on the board. ``responds`` is what a video metric
-    promises about changed clips (`harness.responses`). None of the four is identity.
+    promises about changed clips (`harness.responses`). ``bounds`` are the lowest and the highest value that there can
+    be, None where there is no limit. None of the five is identity.
     """
 
     name: str
@@ -91,11 +89,20 @@ class MetricSpec:
     headline: bool = False
     biased: bool = False
     responds: Mapping[str, str] = field(default_factory=dict)
+    bounds: tuple[float | None, float | None] = (None, None)
 
     @property
     def label(self) -> str:
         """``name@version``."""
         return f"{self.name}@{self.version}"
+
+    def outside(self, value: float) -> str:
+        """Why a value cannot be this metric's; empty where it lies within ``bounds``, rounding allowed for."""
+        low, high = self.bounds
+        if (low is None or value >= low - ROUNDING) and (high is None or value <= high + ROUNDING):
+            return ""
+        ends = ("-infinity" if low is None else f"{low:g}", "infinity" if high is None else f"{high:g}")
+        return f"{value:g} lies outside of what {self.label} can be, {' to '.join(ends)}"
 
     def key(self, extractor: ExtractorSpec | None = None) -> MetricKey:
         """Identity of the column; a set metric's includes its extractor's."""
@@ -134,25 +141,18 @@ class ExtractorSpec:
         return digest("extractor/1", self.identity())
 
 
-@dataclass(frozen=True)
-class Broken:
-    """A plugin module that could not be loaded, and the last line of why."""
-
-    source: str
-    reason: str
-
-
 S = TypeVar("S")
 
 
 @dataclass
 class Registry:
-    """Everything that has been registered in this process."""
+    """Everything that has been registered in this process. ``files`` are the plugin files that were loaded."""
 
     variants: dict[str, VariantSpec] = field(default_factory=dict)
     metrics: dict[str, MetricSpec] = field(default_factory=dict)
     extractors: dict[str, ExtractorSpec] = field(default_factory=dict)
     broken: list[Broken] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
 
     def variant(self, name: str) -> VariantSpec:
         """Look up a variant; raises UsageError E-UNKNOWN or E-PLUGIN."""
@@ -170,13 +170,23 @@ class Registry:
         """Identity of a metric, its extractor included."""
         return metric.key(self.extractor(metric.extractor) if metric.extractor else None)
 
+    def not_loaded(self, name: str) -> UsageError | None:
+        """The error for a name that a broken plugin would have registered; None where none would."""
+        for broken in self.broken:
+            if name in broken.names or Path(broken.source).stem in (name, name.replace("-", "_")):
+                return UsageError(
+                    "E-PLUGIN",
+                    f"{broken.source} was not loaded.",
+                    where=broken.where,
+                    why=f"{broken.reason}\nIt is only fatal because you selected {name}.",
+                    fix="mend the plugin; HARNESS_TRACE_PLUGINS=1 shows its whole traceback",
+                )
+        return None
+
     def _find(self, kind: str, table: dict[str, S], name: str) -> S:
         if name in table:
             return table[name]
-        for broken in self.broken:
-            if Path(broken.source).stem in (name, name.replace("-", "_")):
-                raise UsageError("E-PLUGIN", f"{broken.source} was not loaded.", why=broken.reason)
-        raise unknown_name(kind, name, table)
+        raise self.not_loaded(name) or unknown_name(kind, name, table)
 
 
 REGISTRY = Registry()
@@ -201,18 +211,19 @@ def variant(
     ``suites`` names those it is meant for: on any other, ``all`` and globs pass it over, and it is not run.
 
     Raises:
-        UsageError: E-PLUGIN, the class lacks ``needs`` or ``load``, a level is of another type, or the name is taken.
+        UsageError: E-PLUGIN, the class lacks ``needs`` or ``load``, a name or a field cannot enter a key, or the name
+            is taken; with the class's own definition.
     """
 
     def register(cls: type[V]) -> type[V]:
-        frozen: Any = dataclasses.dataclass(frozen=True)(cls)
-        for method in ("needs", "load"):
-            if not callable(getattr(cls, method, None)):
-                raise _bad_plugin(cls, f"variant '{name}' has no method {method}()")
         levels = dict(factors or {})
-        if not all(isinstance(level, str | int) for level in levels.values()):
-            raise _bad_plugin(cls, f"variant '{name}': a factor's level is text, a whole number or a boolean")
-        spec = VariantSpec(name, revision, family, role, summary, frozen(), _source(cls), levels, suites)
+        if why := plugin_checks.variant_class(cls, name, revision, family, role) or plugin_checks.factors(name, levels):
+            raise refused(cls, why, WORKING.format("variant"))
+        frozen: Any = dataclasses.dataclass(frozen=True)(cls)
+        config, why = plugin_checks.variant_config(name, frozen)
+        if why:
+            raise refused(cls, why, WORKING.format("variant"))
+        spec = VariantSpec(name, revision, family, role, summary, config, source_of(cls), levels, suites)
         _add(REGISTRY.variants, name, spec, cls)
         return frozen  # type: ignore[no-any-return]
 
@@ -237,29 +248,28 @@ def metric(
     headline: bool = False,
     biased: bool = False,
     responds: Mapping[str, str] | None = None,
+    bounds: tuple[float | None, float | None] = (None, None),
 ) -> Callable[[F], F]:
     """Register a function as a metric: ``(Clip) -> Score``, or ``(Features, Features) -> float`` for a set.
 
-    ``responds`` declares the answer of a video metric to changed clips, see `harness.responses`; it is optional.
+    A video metric that names an argument ``item`` is also given the clip's `Item`, with its prompt.
+
+    ``responds`` declares the answer of a video metric to changed clips, see `harness.responses`; it is optional. So are
+    ``bounds``, the lowest and the highest possible value: a published score outside of them is refused.
 
     Raises:
         UsageError: E-PLUGIN, the signature does not fit, the aspect or a declared response is none that there is, or
-            the name is taken.
+            the name is taken; with the function's own definition.
     """
 
     def register(function: F) -> F:
-        expected = 1 if kind == "video" else 2
-        found = len(inspect.signature(function).parameters)
-        if kind not in ("video", "set") or found != expected:
-            raise _bad_plugin(function, f"a {kind} metric takes {expected} argument(s), '{name}' takes {found}")
-        if (kind == "set") != bool(extractor):
-            raise _bad_plugin(function, f"'{name}': a set metric names its extractor, a video metric has none")
-        if aspect not in ASPECTS:
-            raise _bad_plugin(function, f"'{name}': aspect '{aspect}' is none of {', '.join(ASPECTS[:-1])}")
-        if wrong := problem(responds or {}, better, kind):
-            raise _bad_plugin(function, f"'{name}' {wrong}")
-        known = (name, version, better, unit, summary, function, _source(function), kind, needs, extractor, beside)
-        spec = MetricSpec(*known, params or {}, weights, min_items, aspect, headline, biased, responds or {})
+        why = plugin_checks.metric_function(function, name, version, better, unit, kind, extractor)
+        why = why or plugin_checks.metric_claims(name, better, kind, aspect, responds or {}, params or {})
+        if why:
+            raise refused(function, why, WORKING.format("metric"))
+        known = (name, version, better, unit, summary, function, source_of(function), kind, needs, extractor, beside)
+        told = (aspect, headline, biased, responds or {}, bounds)
+        spec = MetricSpec(*known, params or {}, weights, min_items, *told)
         _add(REGISTRY.metrics, name, spec, function)
         return function
 
@@ -285,7 +295,9 @@ def extractor(
     """
 
     def register(load: F) -> F:
-        spec = ExtractorSpec(name, version, summary, weights, load, _source(load), min_frames, params or {}, needs)
+        if why := plugin_checks.extractor_load(load, name, version):
+            raise refused(load, why, WORKING.format("metric --set"))
+        spec = ExtractorSpec(name, version, summary, weights, load, source_of(load), min_frames, params or {}, needs)
         _add(REGISTRY.extractors, name, spec, load)
         return load
 
@@ -293,70 +305,15 @@ def extractor(
 
 
 def load_plugins(files: Iterable[Path] = ()) -> Registry:
-    """Import the built-in folders and the given files. Calling it again adds only what is new.
+    """Open all doors (`harness.doors`) and return what is registered. Calling it again adds only what is new.
 
     Raises:
-        UsageError: E-PLUGIN, a file named by the user cannot be loaded.
+        UsageError: E-PLUGIN, one of ``files`` cannot be loaded; E-CONFIG, ``harness.toml`` cannot be read.
     """
-    for package_name in BUILT_IN:
-        package = importlib.import_module(package_name)
-        for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
-            if not module.name.startswith("_"):
-                _import_quietly(f"{package_name}.{module.name}")
-    for path in files:
-        load_file(path)
+    from harness.doors import open_doors
+
+    open_doors(files)
     return REGISTRY
-
-
-def load_file(path: Path) -> None:
-    """Import one plugin file.
-
-    Raises:
-        UsageError: E-PLUGIN, with the failing line.
-    """
-    name = f"exvideo_bench_plugin_{path.stem}"
-    if name in sys.modules:
-        return
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise UsageError("E-PLUGIN", f"{path} is not a Python file.", fix="--plugin takes the path of a .py file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[name]
-        raise UsageError("E-PLUGIN", f"{path} was not loaded.", why=last_line(error)) from error
-
-
-def last_line(error: BaseException) -> str:
-    """The last line of a traceback and where it happened, for listings."""
-    if isinstance(error, HarnessError):
-        return f"{error.what} {error.why}".strip()
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}: " if frames else ""
-    return f"{place}{type(error).__name__}: {error}"
-
-
-def _import_quietly(name: str) -> None:
-    try:
-        importlib.import_module(name)
-    except Exception as error:
-        if not any(b.source == name for b in REGISTRY.broken):
-            REGISTRY.broken.append(Broken(name, last_line(error)))
-
-
-def _add(table: dict[str, Any], name: str, spec: Any, thing: object) -> None:
-    held = table.get(name)
-    if held is not None and held.source != spec.source:
-        raise _bad_plugin(thing, f"the name '{name}' is already taken by {held.source}")
-    table[name] = spec
-
-
-def _source(thing: object) -> str:
-    """The file of the module that a class or function calls its own, wherever a helper may have made it."""
-    module = sys.modules.get(getattr(thing, "__module__", ""))
-    return getattr(module, "__file__", None) or inspect.getsourcefile(thing) or "<unknown>"  # type: ignore[arg-type]
 
 
 def source_digest(spec: VariantSpec | MetricSpec | ExtractorSpec) -> str:
@@ -365,10 +322,8 @@ def source_digest(spec: VariantSpec | MetricSpec | ExtractorSpec) -> str:
     return sha256_file(path) if path.is_file() else ""
 
 
-def _bad_plugin(thing: object, why: str) -> UsageError:
-    try:
-        lines, number = inspect.getsourcelines(thing)  # type: ignore[arg-type]
-        where = f"{_source(thing)}:{number}\n" + "".join(lines[:4]).rstrip()
-    except (OSError, TypeError):
-        where = repr(thing)
-    return UsageError("E-PLUGIN", "A plugin was refused.", where=where, why=why, fix="see CONTRIBUTING.md")
+def _add(table: dict[str, Any], name: str, spec: Any, thing: object) -> None:
+    held = table.get(name)
+    if held is not None and held.source != spec.source:
+        raise refused(thing, f"the name '{name}' is already taken by {held.source}", "give it a name of its own")
+    table[name] = spec

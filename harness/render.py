@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib.resources
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,20 +17,25 @@ from typing import Any, Literal
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness import site_data, site_text
-from harness.errors import HarnessError
 from harness.media import MediaMaker, MediaProblem
-from harness.model import Image, Suite
 from harness.site_check import SiteCheck, check_site, total_bytes
-from harness.site_pages import ARROWS, DIRECTIONS, Page, SiteMedia, pages
+from harness.site_media import site_media
+from harness.site_pages import Page, pages
+from harness.site_policy import POLICY, headers_file
 from harness.site_swap import MANIFEST, fresh_folder, put_in_place, refuse_foreign_folder
 from harness.site_text import facts, stem
 from harness.sitemodel import Refusal, SiteModel, load_site
 
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'"
-)
-ASSETS = ("site.css", "site.js", "icon.svg")
+# Each is one file of the site, made of these of the theme in this order.
+ASSETS = {
+    "site.css": ("base.css", "board.css", "pages.css", "media.css", "narrow.css"),
+    "site.js": ("state.js", "theme.js", "sort.js", "filter.js", "player.js", "blink.js", "transport.js"),
+    "icon.svg": ("icon.svg",),
+}
+ARROWS = {"higher": "↑", "lower": "↓", "none": ""}
+WAYS = {"higher": "higher is better", "lower": "lower is better", "none": "no better direction"}
+DIRECTIONS = {**WAYS, "none": "descriptive, no better direction"}
+BLANK = re.compile(r"\n\s+")
 MediaChoice = Literal["all", "none"]
 
 
@@ -74,8 +80,8 @@ def publish(submissions: Sequence[Path], masters: Path | None, out: Path, media:
     model, refused = load_site(_files(submissions))
     with fresh_folder(out) as folder:
         maker = MediaMaker(masters if media == "all" else None, folder, out)
-        site_media = _media(model, maker, wanted=media == "all")
-        _write_pages(folder, model, site_media)
+        previews = site_media(model, maker, wanted=media == "all")
+        _write_pages(folder, pages(model, previews, refused))
         _write_data(folder, model)
         _write_manifest(folder)
         check = _checked(folder)
@@ -95,12 +101,14 @@ def environment(theme: Path) -> Environment:
         "seconds": site_text.seconds,
         "size": site_text.size,
         "integer": site_text.integer,
+        "plain": site_text.plain,
+        "quantity": site_text.quantity,
         "stem": stem,
         "when": site_text.when,
         "facts": facts,
         "level": site_text.level,
     }
-    jinja.globals |= {"policy": POLICY, "arrows": ARROWS, "directions": DIRECTIONS}
+    jinja.globals |= {"policy": POLICY, "arrows": ARROWS, "directions": DIRECTIONS, "ways": WAYS}
     return jinja
 
 
@@ -109,65 +117,39 @@ def _files(paths: Sequence[Path]) -> list[Path]:
     return sorted(dict.fromkeys(found))
 
 
-def _media(model: SiteModel, maker: MediaMaker, *, wanted: bool) -> SiteMedia:
-    if not wanted:
-        return SiteMedia(False, {}, {})
-    for submission in model.submissions:
-        for row in submission.rows:
-            maker.preview(row.video, submission.suite.protocol.fps)
-    pictures, credited = {}, {}
-    for board in model.boards:
-        for slug, image, credit in _conditioning_images(board.suite):
-            pictures[board.suite.label, slug] = maker.picture(image)
-            credited[board.suite.label, slug] = credit
-    maker.write_index()
-    return SiteMedia(True, maker.index, pictures, credited)
-
-
-def _conditioning_images(suite: Suite) -> Iterator[tuple[str, Image, str]]:
-    """The images of a suite that is installed here with the same key, with their credits; none for any other."""
-    from harness.suite import load_suite
-
-    try:
-        loaded = load_suite(suite.label)
-    except HarnessError:
-        return
-    if loaded.suite.key != suite.key:
-        return
-    for item in loaded.suite.items:
-        yield item.slug, loaded.image(item), loaded.credit(item)
-
-
-def _write_pages(folder: Path, model: SiteModel, media: SiteMedia) -> None:
+def _write_pages(folder: Path, found: Iterable[Page]) -> None:
     with importlib.resources.as_file(importlib.resources.files("harness.theme")) as theme:
-        assets = {name: _write_asset(folder, theme / name) for name in ASSETS}
+        assets = {name: _write_asset(folder, name, [theme / part for part in parts]) for name, parts in ASSETS.items()}
         jinja = environment(theme)
-        for page in pages(model, media):
-            _write_page(folder, jinja, page, assets)
+        for page in found:
+            shared: dict[str, Any] = {"root": page.root, "assets": assets, "here": page.path}
+            text = jinja.get_template(page.template).render(**page.context, **shared)
+            _write(folder / page.path, _compact(text))
 
 
-def _write_page(folder: Path, jinja: Environment, page: Page, assets: dict[str, str]) -> None:
-    shared: dict[str, Any] = {"root": page.root, "assets": assets, "here": page.path}
-    text = jinja.get_template(page.template).render(**page.context, **shared)
-    _write(folder / page.path, text)
+def _compact(text: str) -> str:
+    """Without the blank lines and indents that templates leave behind; only ``<pre>`` has text that needs them."""
+    return text if "<pre" in text else BLANK.sub("\n", text)
 
 
-def _write_asset(folder: Path, source: Path) -> str:
-    """Copy a file of the theme under a name that changes with its content; returns its path in the site."""
-    data = source.read_bytes()
-    name = f"assets/{source.stem}.{hashlib.sha256(data).hexdigest()[:12]}{source.suffix}"
-    target = folder / name
+def _write_asset(folder: Path, name: str, parts: Sequence[Path]) -> str:
+    """Join files of the theme under a name that changes with their content; returns the path in the site."""
+    data = b"".join(part.read_bytes() for part in parts)
+    stem_, _, suffix = name.rpartition(".")
+    place = f"assets/{stem_}.{hashlib.sha256(data).hexdigest()[:12]}.{suffix}"
+    target = folder / place
     target.parent.mkdir(exist_ok=True)
     target.write_bytes(data)
-    return name
+    return place
 
 
 def _write_data(folder: Path, model: SiteModel) -> None:
     for board in model.boards:
         mine = [s for s in model.submissions if s.suite.label == board.suite.label]
-        _write(folder / f"data/{stem(board.suite.label)}.csv", site_data.board_csv(board))
-        _write(folder / f"data/{stem(board.suite.label)}.scores.csv", site_data.scores_csv(mine))
-        _write(folder / f"data/{stem(board.suite.label)}.json", site_data.board_json(board, mine))
+        site_data.write(folder / "data" / stem(board.suite.label), board, mine)
+    site_data.write_schema(folder / "data" / "schema")
+    _write(folder / "robots.txt", "User-agent: *\nAllow: /\n")
+    _write(folder / "_headers", headers_file())
 
 
 def _write(path: Path, text: str) -> None:

@@ -7,13 +7,15 @@ import shutil
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
 import harness
+from harness.allowance import parse_allowance
 from harness.coordinator import Coordinator, Outcome, Watcher
+from harness.disk import as_full_allows
 from harness.engines.base import Engine
 from harness.engines.local import LocalEngine, WorkerSettings
 from harness.environment import git_state, new_run_id
@@ -21,13 +23,15 @@ from harness.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_PARTIAL
 from harness.lock import FolderLock
 from harness.machine import free_bytes
 from harness.paths import database, run_folder, scratch, spool
-from harness.plan import Have, Made, Plan, check_disk, make_plan
+from harness.plan import Have, Made, Plan, check_complete, check_disk, make_plan
 from harness.queries import RunRecord
 from harness.registry import MetricSpec, VariantSpec, source_digest
+from harness.shelf import set_shelf
 from harness.spool import sweep
 from harness.status import now, write_status
 from harness.store import Store
 from harness.summary import Recorded, ScoreValue, SetValue, Summary, summarise
+from harness.watchdog import Watchdog
 from harness.wishes import RunOptions, Wishes, resolve_wishes, with_absolute_paths
 
 CONFIRM_ABOVE_SECONDS = 3600.0
@@ -60,10 +64,13 @@ def run(options: RunOptions, console: Console, engine: EngineFactory = LocalEngi
 
     Raises:
         UsageError: an unknown name or a broken plugin that was selected.
-        CannotStart: E-LOCK, E-DISK, E-WEIGHTS, E-WEIGHTS-DIGEST, E-NO-GPU.
+        CannotStart: E-LOCK, E-DISK, E-WEIGHTS, E-WEIGHTS-DIGEST, E-NO-GPU; E-SKIPPED, with ``strict``.
+        ItemError: E-FAILURES, as many failures as ``max_failures``.
         Refused: E-SUITE.
     """
     options = with_absolute_paths(options)
+    if options.max_failures:
+        parse_allowance(options.max_failures, 1)  # a mistake is told before anything is looked up
     wishes = resolve_wishes(options)
     console.header(wishes, options.results)
     for note in wishes.notes:
@@ -71,6 +78,8 @@ def run(options: RunOptions, console: Console, engine: EngineFactory = LocalEngi
     if options.dry_run and not options.results.exists():
         plan = _plan(wishes, options, Have())
         console.plan(plan, free_bytes(options.results), dry_run=True)
+        if options.strict:
+            check_complete(plan)
         return EXIT_DONE
     with FolderLock(options.results):
         return _locked(options, wishes, console, engine)
@@ -78,6 +87,8 @@ def run(options: RunOptions, console: Console, engine: EngineFactory = LocalEngi
 
 def _locked(options: RunOptions, wishes: Wishes, console: Console, engine: EngineFactory) -> int:
     results = options.results
+    if options.artefacts:
+        set_shelf(results, options.artefacts)
     for note in recover(results, wishes):
         console.note(note)
     have = look_up(results, wishes, options.limit)
@@ -87,6 +98,8 @@ def _locked(options: RunOptions, wishes: Wishes, console: Console, engine: Engin
     free = free_bytes(results)
     console.plan(plan, free, options.dry_run)
     check_disk(plan, free, str(results))
+    if options.strict:
+        check_complete(plan)
     if options.dry_run:
         return EXIT_DONE
     if not plan.to_do:
@@ -97,7 +110,8 @@ def _locked(options: RunOptions, wishes: Wishes, console: Console, engine: Engin
     if seconds > CONFIRM_ABOVE_SECONDS and not options.yes and not console.confirm(question):
         return EXIT_INTERRUPTED
     record, outcome = _work(options, wishes, plan, have, console, engine)
-    console.summary(summarise(plan, read_scores(results, plan)), plan, outcome, record.run_id)
+    with as_full_allows() if outcome.stopped else nullcontext():
+        console.summary(summarise(plan, read_scores(results, plan)), plan, outcome, record.run_id)
     if outcome.stopped:
         raise outcome.stopped
     if outcome.interrupted:
@@ -110,22 +124,7 @@ def _work(
 ) -> tuple[RunRecord, Outcome]:
     results = options.results
     record = _begin(results, wishes, plan, options.argv)
-    folder = run_folder(results, record.run_id)
-    devices = wishes.machine.devices if any(row.spec.config.needs().gpu for row in plan.runnable) else ("cpu",)
-    settings = WorkerSettings(results, options.suite, record.run_id, options.plugins, devices, options.threads)
-    names = {column.extractor_key: column.spec.extractor for column in plan.columns if column.extractor_key}
-    coordinator = Coordinator(
-        plan,
-        factory(settings),
-        console,
-        have={key: (made.video, made.frames) for key, made in have.videos.items()},
-        features={(gen, names[key]): sha for (gen, key), sha in have.features.items() if key in names},
-        ingest=lambda: _ingest(results, console),
-        folder=folder,
-        spool=spool(results) / record.run_id / "coordinator",
-        run_id=record.run_id,
-        lighter=int(options.offload),
-    )
+    coordinator = _coordinator(options, wishes, plan, have, console, factory, record.run_id)
     state = "interrupted"
     try:
         with _signals(coordinator.interrupt):
@@ -133,10 +132,43 @@ def _work(
         partial = "partial" if outcome.failed or outcome.left or outcome.stopped else "complete"
         state = "interrupted" if outcome.interrupted else partial
     finally:
-        with Store(results) as store:
-            store.record_run(dataclasses.replace(record, status=state, finished_at=now()))
-        write_status(folder, coordinator.status(state))
+        # Where not even this can be written, the next run finds that this one did not end cleanly.
+        with as_full_allows():
+            with Store(results) as store:
+                store.record_run(dataclasses.replace(record, status=state, finished_at=now()))
+            write_status(coordinator.folder, coordinator.status(state))
     return record, outcome
+
+
+def _coordinator(
+    options: RunOptions,
+    wishes: Wishes,
+    plan: Plan,
+    have: Have,
+    console: Console,
+    factory: EngineFactory,
+    run_id: str,
+) -> Coordinator:
+    """The loop with its engine, whose workers are started here."""
+    results, allowed = options.results, options.max_failures
+    devices = wishes.machine.devices if any(row.spec.config.needs().gpu for row in plan.runnable) else ("cpu",)
+    plugins = tuple(wishes.registry.files)  # those of harness.toml too: a worker may run elsewhere
+    settings = WorkerSettings(results, options.suite, run_id, plugins, devices, options.threads)
+    names = {column.extractor_key: column.spec.extractor for column in plan.columns if column.extractor_key}
+    return Coordinator(
+        plan,
+        factory(settings),
+        console,
+        have={key: (made.video, made.frames) for key, made in have.videos.items()},
+        features={(gen, names[key]): sha for (gen, key), sha in have.features.items() if key in names},
+        ingest=lambda: _ingest(results, console),
+        folder=run_folder(results, run_id),
+        spool=spool(results) / run_id / "coordinator",
+        run_id=run_id,
+        lighter=int(options.offload),
+        watchdog=Watchdog(options.task_timeout, known_costs(plan, have)),
+        max_failures=parse_allowance(allowed, plan.videos_to_do + plan.scores_to_do) if allowed else None,
+    )
 
 
 def recover(results: Path, wishes: Wishes) -> list[str]:
@@ -171,7 +203,7 @@ def look_up(results: Path, wishes: Wishes, limit: int | None) -> Have:
     with Store(results) as store:
         made = store.generations(keys)
         return Have(
-            videos={g.gen_key: Made(g.video_sha256, g.frames_sha256, (results / g.relpath).is_file()) for g in made},
+            videos={g.gen_key: Made(g.video_sha256, g.frames_sha256, store.there(g.relpath)) for g in made},
             scores=frozenset(store.have_scores(keys)),
             features={(f.gen_key, f.extractor_key): f.sha256 for f in store.features(keys)},
             set_scores=frozenset(
@@ -209,6 +241,12 @@ def read_scores(results: Path, plan: Plan) -> Recorded:
     return Recorded(scores, sets, seconds)
 
 
+def known_costs(plan: Plan, have: Have) -> dict[str, float]:
+    """Seconds of a task by `harness.coordinator.cost_name`, from earlier runs."""
+    known = {f"generate {row.spec.name}": row.seconds for row in plan.runnable if row.seconds is not None}
+    return known | ({"score": have.score_seconds} if have.score_seconds is not None else {})
+
+
 def changed_sources(results: Path, plan: Plan) -> list[str]:
     """A note for each plugin file that changed since it made videos that are reused: provenance, not identity."""
     changed: dict[str, list[str]] = {}
@@ -238,8 +276,9 @@ def metric_record(spec: MetricSpec) -> dict[str, object]:
 
 
 def _plan(wishes: Wishes, options: RunOptions, have: Have) -> Plan:
+    suite = wishes.suite
     return make_plan(
-        wishes.suite.suite, options.limit, wishes.variants, wishes.columns, wishes.suite.reference_key, have
+        suite.suite, options.limit, wishes.variants, wishes.columns, suite.reference_key, have, wishes.redo
     )
 
 

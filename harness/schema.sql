@@ -48,7 +48,8 @@ CREATE TABLE generations (
   video_sha256 VARCHAR NOT NULL, frames_sha256 VARCHAR NOT NULL, noise_sha256 VARCHAR, relpath VARCHAR NOT NULL,
   frames INTEGER NOT NULL CHECK (frames > 0), width INTEGER NOT NULL, height INTEGER NOT NULL,
   fps DOUBLE NOT NULL CHECK (fps > 0), video_bytes BIGINT NOT NULL,
-  seconds DOUBLE NOT NULL, load_seconds DOUBLE, peak_vram_bytes BIGINT, attempts INTEGER NOT NULL,
+  seconds DOUBLE,                                            -- to generate it; null where that is not known
+  load_seconds DOUBLE, peak_vram_bytes BIGINT, attempts INTEGER NOT NULL,
   env_key VARCHAR NOT NULL, run_id VARCHAR NOT NULL, created_at TIMESTAMPTZ NOT NULL,
   UNIQUE (variant_key, item_key, seed, protocol_key));
 
@@ -91,13 +92,25 @@ CREATE TABLE replications (                                  -- the same gen_key
   bitwise BOOLEAN NOT NULL, created_at TIMESTAMPTZ NOT NULL,
   PRIMARY KEY (gen_key, run_id));
 
+-- For people: docs/sql.md has queries. Names instead of keys, every video under the suite whose protocol it was made by.
+CREATE VIEW named_scores AS
+  SELECT s.name || '@' || s.version AS suite, v.name AS variant, v.revision, i.slug AS item, i.prompt, i.tags, g.seed,
+         x.metric, x.value, x.status, x.reason, x.coverage, x.detail, x.profile, g.seconds, g.relpath,
+         g.run_id, si.suite_key, g.variant_key, g.item_key, x.metric_key
+  FROM scores x
+  JOIN generations g USING (gen_key, video_sha256)           -- what was measured counts while its video is indexed
+  JOIN suite_items si USING (item_key)
+  JOIN suites s ON s.suite_key = si.suite_key AND s.protocol_key = g.protocol_key
+  JOIN items i USING (item_key)
+  JOIN variants v USING (variant_key);
+
 -- The unit of analysis is the item: seeds are averaged first.
 CREATE VIEW item_scores AS
-  SELECT g.variant_key, g.item_key, g.protocol_key, s.metric_key,
-         avg(s.value) AS value, count(s.value) AS n_seeds, stddev_samp(s.value) AS seed_sd
-  FROM scores s JOIN generations g USING (gen_key, video_sha256) GROUP BY ALL;
+  SELECT suite, variant, revision, item, metric, avg(value) AS value, count(value) AS n_seeds,
+         stddev_samp(value) AS seed_sd, suite_key, variant_key, item_key, metric_key
+  FROM named_scores GROUP BY ALL;
 
 CREATE VIEW leaderboard AS
-  SELECT si.suite_key, x.variant_key, x.metric_key, count(x.value) AS n_items, avg(x.value) AS mean,
-         stddev_samp(x.value) / sqrt(count(x.value)) AS stderr
-  FROM item_scores x JOIN suite_items si USING (item_key) GROUP BY ALL;
+  SELECT suite, variant, revision, metric, avg(value) AS mean, stddev_samp(value) / sqrt(count(value)) AS stderr,
+         count(value) AS n_items, count(*) AS n_measured, suite_key, variant_key, metric_key
+  FROM item_scores GROUP BY ALL;

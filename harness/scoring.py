@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.calls import call
 from harness.clip import Clip
 from harness.contracts import Extractor
 from harness.errors import CannotStart, ItemError
@@ -18,6 +19,7 @@ from harness.keys import sha256_bytes, sha256_file
 from harness.model import Frames, Score, frames_digest
 from harness.paths import feature_relpath, video_relpath
 from harness.registry import ExtractorSpec, MetricSpec
+from harness.shelf import keep, local
 from harness.spool import write_atomic
 from harness.tasks import Fault, ScoreTask
 from harness.video import read_master
@@ -81,7 +83,7 @@ class ScoreStage:
         for spec in specs:
             try:
                 started = time.perf_counter()
-                score = checked_score(spec.function(clip), spec)
+                score = checked_score(call(spec.function, (clip,), {"item": self.bench.item(task.item)}), spec)
                 seconds = time.perf_counter() - started + (share if "flow" in spec.needs else 0.0)
                 record = score_record(self.bench.registry.metric_key(spec), spec, score, seconds)
             except Exception as error:
@@ -124,7 +126,7 @@ def open_master(results: Path, video: str, frames_sha256: str) -> Frames:
     Raises:
         ItemError: E-VIDEO, with how to have it made again.
     """
-    path = results / video_relpath(video)
+    path = local(results, video_relpath(video))
     try:
         frames = read_master(path)
         if frames_digest(frames) == frames_sha256:
@@ -161,8 +163,10 @@ def share_flow(clip: Clip, users: Sequence[MetricSpec | ExtractorSpec]) -> float
 
 
 def checked_score(score: object, spec: MetricSpec) -> Score:
-    """Raises ItemError E-SCORE when a metric returned something else than a `Score`."""
+    """Raises ItemError E-SCORE when a metric returned something else than a `Score`, or one outside of its bounds."""
     if isinstance(score, Score):
+        if score.value is not None and (why := spec.outside(score.value)):
+            raise ItemError("E-SCORE", f"{why}.", fix="mend the metric, or the bounds that it declares")
         return score
     raise ItemError("E-SCORE", f"{spec.label} returned {type(score).__name__}, a video metric returns a Score.")
 
@@ -209,6 +213,7 @@ def store_rows(results: Path, rows: NDArray[np.float32]) -> str:
     path = results / feature_relpath(sha256)
     if not path.is_file():
         write_atomic(path, data)
+    keep(results, feature_relpath(sha256))
     return sha256
 
 

@@ -98,22 +98,32 @@ class SetDetail:
     """What a stored or published set score tells beside its value.
 
     ``floor``: the metric between two disjoint parts of the reference, of ``floor_n`` clips each. ``small_n``: it
-    compares at equal n only. ``windows``: the curve over the length of the videos.
+    compares at equal n only. ``windows``: the curve over the length of the videos. ``jackknife``: the value without
+    each group of items (see `harness.stats_sets.recombined`). ``reference``: the key of the reference set.
     """
 
     floor: float | None = None
     floor_n: int = 0
     small_n: bool = False
     windows: tuple[float | None, ...] = ()
+    jackknife: tuple[float, ...] = ()
+    reference: str = ""
 
     @classmethod
     def read(cls, detail: Mapping[str, Any]) -> SetDetail:
         """What of it is there and of the right type; a published file may hold anything."""
         floor, count, windows = detail.get("floor"), detail.get("floor_n"), detail.get("windows")
-        curve = windows if isinstance(windows, list) and len(windows) <= MOST_WINDOWS else []
-        values = tuple(_number(v) for v in curve)
         clips = count if isinstance(count, int) and not isinstance(count, bool) else 0
-        return cls(_number(floor), clips, detail.get("small_n") is True, values)
+        without = tuple(v for v in _numbers(detail.get("jackknife")) if v is not None)
+        reference = detail.get("reference")
+        return cls(
+            _number(floor),
+            clips,
+            detail.get("small_n") is True,
+            _numbers(windows),
+            without,
+            reference if isinstance(reference, str) else "",
+        )
 
     def above(self, value: float | None, n: int) -> float | None:
         """How far a value of ``n`` items is above the floor; None where the floor has another n, so another bias."""
@@ -121,6 +131,10 @@ class SetDetail:
 
 
 NOTHING = SetDetail()
+
+
+def _numbers(values: object) -> tuple[float | None, ...]:
+    return tuple(map(_number, values)) if isinstance(values, list) and len(values) <= MOST_WINDOWS else ()
 
 
 def _number(value: object) -> float | None:

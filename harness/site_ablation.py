@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness import figures
-from harness.ablation import Ablation, Answer, Finding, Weights, analyse
+from harness.ablation import ALPHA, Ablation, Answer, Finding, analyse
 from harness.ablation_words import sentence
 from harness.errors import Refused
+from harness.published_sets import contrasts
 from harness.site_board import Board
 from harness.site_text import stem
 from harness.submission import PublishedMetric, Submission
-
-if TYPE_CHECKING:
-    from harness.stats_sets import Contrast
 
 WIDTH = 260.0
 KINDS = {"main": "main effect", "interaction": "interaction", "contrast": "contrast"}
@@ -86,25 +84,10 @@ def ablation_views(board: Board, submissions: Sequence[Submission]) -> list[Abla
     """The analyses of one suite; none where no two variants differ in declared factors."""
     mine = [s for s in submissions if s.suite.key == board.suite.key]
     try:
-        analyses = analyse(mine, sets=lambda weights: _recorded(mine, weights))
+        analyses = analyse(mine, sets=lambda weights: contrasts(mine, weights, ALPHA))
     except Refused:
         return []
     return [_view(board, found) for found in analyses]
-
-
-def _recorded(submissions: Sequence[Submission], weights: Weights) -> Mapping[str, Contrast]:
-    """Weighted sums of recorded set scores of equal n: values without a test, which would need feature rows."""
-    from harness.stats_sets import Contrast, Spread
-
-    chosen = [(weights[s.variant.label], s) for s in submissions if s.variant.label in weights]
-    found = {}
-    for metric in {m.label: m for _, s in chosen for m in s.metrics if m.scope == "set"}.values():
-        scores = [(w, score) for w, s in chosen for score in s.set_scores if score.metric == metric.label]
-        keys = {m.key for _, s in chosen for m in s.metrics if m.label == metric.label}
-        if len(scores) == len(chosen) and len(keys) == 1 and len({score.n for _, score in scores}) == 1:
-            value = sum(weight * score.value for weight, score in scores)
-            found[metric.label] = Contrast(scores[0][1].n, value, Spread(None, None, None))
-    return found
 
 
 def _view(board: Board, found: Ablation) -> AblationView:

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 from harness.columns import ordered
 from harness.model import Score, Suite
 from harness.set_detail import NOTHING, SetDetail
 from harness.site_text import instant
 from harness.submission import PublishedMetric, PublishedSetScore, PublishedVariant, Submission
+
+if TYPE_CHECKING:
+    from harness.ranks import Rank
 
 RANK_MINIMUM = 30  # items that all rows share; below this a board is a smoke test
 WEAK_SHARE = 0.9  # of the videos; a mean over fewer is marked
@@ -72,14 +76,18 @@ class Cell:
 
 @dataclass(frozen=True)
 class BoardRow:
-    """One variant. ``seconds`` is the mean time to make one video."""
+    """One variant. ``seconds`` is the mean time to make one video, ``memory`` the most bytes that one took on a GPU.
+
+    Both are None where nothing is known of it.
+    """
 
     variant: PublishedVariant
     cells: tuple[Cell, ...]
     items: int
     videos: int
-    seconds: float
+    seconds: float | None
     dirty: bool
+    memory: int | None = None
 
     def cell(self, metric: PublishedMetric) -> Cell:
         """The cell of one of the board's columns."""
@@ -97,7 +105,10 @@ class Group:
 
 @dataclass(frozen=True)
 class Board:
-    """``ordered_by`` is None on a smoke test, whose rows stand in the order of their names."""
+    """``ordered_by`` is None on a smoke test, whose rows stand in the order of their names.
+
+    ``ranks`` has, by metric's and then by variant's label, who can be told apart; empty until somebody asks for it.
+    """
 
     suite: Suite
     metrics: tuple[PublishedMetric, ...]
@@ -108,6 +119,7 @@ class Board:
     ordered_by: PublishedMetric | None
     updated: str
     retired_by: str = ""
+    ranks: Mapping[str, Mapping[str, Rank]] = field(default_factory=dict)
 
     @property
     def headline(self) -> tuple[PublishedMetric, ...]:
@@ -211,13 +223,15 @@ def _set_sizes(submissions: Iterable[Submission]) -> Mapping[str, int]:
 
 def _row(submission: Submission, metrics: Iterable[PublishedMetric], sizes: Mapping[str, int]) -> BoardRow:
     rows = submission.rows
+    times = [row.seconds for row in rows if row.seconds is not None]
     return BoardRow(
         submission.variant,
         tuple(_cell(submission, metric, sizes) for metric in metrics),
         len({row.item for row in rows}),
         len(rows),
-        fmean(row.seconds for row in rows),
+        fmean(times) if times else None,
         submission.run.git_dirty is True,
+        max((row.peak_vram_bytes for row in rows if row.peak_vram_bytes is not None), default=None),
     )
 
 

@@ -3,15 +3,39 @@
 from __future__ import annotations
 
 import csv
+import importlib.resources
 import io
 import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from harness import tables
 from harness.site_board import Board
 from harness.site_text import csv_text
 from harness.submission import Submission
 from harness.tables import Table
+
+
+def write(place: Path, board: Board, submissions: Sequence[Submission]) -> None:
+    """Write all data files of a board; ``place`` is their common path without an ending."""
+    from harness.parquet import write_parquet
+
+    place.parent.mkdir(parents=True, exist_ok=True)
+    for ending, text in (
+        (".csv", board_csv(board)),
+        (".scores.csv", scores_csv(submissions)),
+        (".json", board_json(board, submissions)),
+    ):
+        _file(place, ending).write_text(text, encoding="utf-8", newline="\n")
+    write_parquet(_file(place, ".parquet"), _board(board))
+    write_parquet(_file(place, ".scores.parquet"), tables.scores(submissions))
+
+
+def write_schema(folder: Path) -> None:
+    """Write the JSON Schema of result files as ``result-1.json``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    source = importlib.resources.files("harness") / "schemas" / "exvideo-result-1.json"
+    (folder / "result-1.json").write_bytes(source.read_bytes())
 
 
 def board_csv(board: Board) -> str:
@@ -44,6 +68,10 @@ def table_csv(table: Table) -> str:
     writer.writerow(table.columns)
     writer.writerows([csv_text(v) if isinstance(v, str) else v for v in line] for line in table.lines)
     return buffer.getvalue()
+
+
+def _file(place: Path, ending: str) -> Path:
+    return place.with_name(place.name + ending)
 
 
 def _board(board: Board) -> Table:

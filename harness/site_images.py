@@ -18,6 +18,7 @@ SHOWN = 256  # pixels: small videos are enlarged to at most this, on their longe
 STRIP_FRAMES = 8
 STRIP_CELL = 128  # pixels: a frame in a strip is at most this on its longer side
 SLICE_MAX = 512
+QUALITIES = (85, 70, 50, 30)  # of lossy pictures, tried in turn
 FLASH_STEP = 0.1  # of full luminance: WCAG 2.2, "general flash"
 FLASHES_PER_SECOND = 3
 
@@ -85,9 +86,17 @@ def lossless_webp(image: NDArray[np.uint8]) -> bytes:
     return _encode(image, lossless=True, quality=60, method=4)
 
 
-def lossy_webp(image: Image) -> bytes:
-    """Encode for a poster: what follows it is lossy too."""
-    return _encode(image, lossless=False, quality=85, method=4)
+def fitting_webp(image: NDArray[np.uint8], limit: int, *, lossless: bool = True) -> bytes:
+    """Encode RGB or RGBA into ``limit`` bytes: without loss where that fits, else at the best quality that does.
+
+    What fits at no quality is given at the lowest. With ``lossless=False``, nothing is tried without loss.
+    """
+    data = lossless_webp(image) if lossless else b""
+    for quality in QUALITIES:
+        if data and len(data) <= limit:
+            break
+        data = _encode(image, lossless=False, quality=quality, method=4)
+    return data
 
 
 def _encode(image: NDArray[np.uint8], **options: object) -> bytes:

@@ -82,12 +82,20 @@ def instant(text: str) -> datetime:
 
 
 def size(count: int) -> str:
-    """Bytes in decimal units: 812 B, 41 KB, 9.8 MB."""
+    """Bytes in decimal units: 812 B, 41 KB, 9.8 MB, 18.3 GB."""
     if count < 1000:
         return f"{count} B"
     if count < 1_000_000:
         return f"{count / 1000:.0f} KB"
-    return f"{count / 1_000_000:.1f} MB"
+    return f"{count / 1_000_000:.1f} MB" if count < 1_000_000_000 else f"{count / 1_000_000_000:.1f} GB"
+
+
+def quantity(count: int) -> str:
+    """A large count in three digits: 812, 41.3 k, 3.27 M, 1.52 G."""
+    for unit, one in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if count >= one:
+            return f"{number(count / one, 10 ** (math.floor(math.log10(count / one)) - 1))} {unit}"
+    return str(count)
 
 
 def integer(count: int) -> str:

@@ -12,6 +12,7 @@ from harness import calibration_data
 from harness.calibration import Calibration, Experiment, MetricResponses, analyse
 from harness.errors import Refused
 from harness.model import Item, Score, Suite
+from harness.replication import LEVELS, level_of
 from harness.set_detail import SetDetail
 from harness.site_board import Board, BoardRow, Cell, build_board, has_column
 from harness.site_docs import MetricDoc, metric_docs
@@ -30,10 +31,11 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Source:
-    """A published file that is shown, with what validation remarks about it."""
+    """A published file that is shown, with what validation remarks about it, and its level (`harness.replication`)."""
 
     submission: Submission
     warnings: tuple[str, ...] = ()
+    level: str = LEVELS[0]
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class Entry:
     videos: tuple[VideoView, ...]
     sorted_by: PublishedMetric | None
     profiles: tuple[Profile, ...]
+    level: str = LEVELS[0]
 
 
 @dataclass(frozen=True)
@@ -165,7 +168,7 @@ def build_site(
     for source in sources:
         suites.setdefault(source.submission.suite.label, []).append(source)
     groups = [[source.submission for source in group] for group in suites.values()]
-    boards = _retire([build_board(group[0].suite, group) for group in groups])
+    boards = _retire([_ranked(build_board(group[0].suite, group), group) for group in groups])
     entries = [_entry(board, row, suites[board.suite.label]) for board in boards for row in board.rows]
     return SiteModel(
         boards,
@@ -175,6 +178,12 @@ def build_site(
         max((board.updated for board in boards), key=instant),
         tuple(source.submission for source in sources),
     )
+
+
+def _ranked(board: Board, submissions: Sequence[Submission]) -> Board:
+    from harness.site_ranks import board_ranks  # numpy, which a reader of one file does not need
+
+    return replace(board, ranks=board_ranks(board, submissions))
 
 
 def headline(board: Board) -> PublishedMetric | None:
@@ -207,7 +216,7 @@ def _without_conflicts(reports: Sequence[Report]) -> tuple[list[Source], list[Re
             refused.append(Refusal(report.path.name, f"{place[1]} on {place[0]} is already given by another file"))
         else:
             warnings = tuple(f"{p.pointer} {p.message}".strip() for p in report.problems)
-            kept[place] = Source(submission, warnings)
+            kept[place] = Source(submission, warnings, level_of(report.path, submission))
     return [kept[place] for place in sorted(kept)], refused  # where a file lies must not show in the site
 
 
@@ -233,7 +242,7 @@ def _entry(board: Board, row: BoardRow, sources: Iterable[Source]) -> Entry:
     if metric is not None:
         videos.sort(key=lambda v: _badness(v, metric))
     profiles = tuple(p for m in board.metrics if (p := _profile(submission, m)) is not None)
-    return Entry(board, row, submission, source.warnings, tuple(videos), metric, profiles)
+    return Entry(board, row, submission, source.warnings, tuple(videos), metric, profiles, source.level)
 
 
 def _video_view(board: Board, submission: Submission, item: Item, row: PublishedRow) -> VideoView:

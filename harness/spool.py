@@ -25,11 +25,15 @@ _ARCHIVE = re.compile(r"done-(\d+)\.jsonl")
 
 @dataclass(frozen=True)
 class Envelope:
-    """One finished task as found on disk. ``origin`` is the file, with the line number for an archive."""
+    """One finished task as found on disk. ``origin`` is the file, with the line number for an archive.
+
+    ``text`` is the payload as it was read, on one line; empty where it was not read or has several.
+    """
 
     payload: Mapping[str, Any]
     origin: str
     path: Path | None = None  # the file to archive, None for a line of an archive
+    text: bytes = b""
 
     @property
     def kind(self) -> str:
@@ -92,13 +96,14 @@ def read_envelopes(folder: Path) -> tuple[list[Envelope], list[Refusal]]:
     refused: list[Refusal] = []
     for path in sorted(folder.rglob("*.json")):
         try:
-            payload = _parse(path.read_bytes())
+            text = path.read_bytes().strip()
+            payload = _parse(text)
         except FileNotFoundError:
             continue
         except ValueError as error:
             refused.append(Refusal(str(path), f"not an envelope: {error}", path=path))
             continue
-        found.append(Envelope(payload, str(path), path))
+        found.append(Envelope(payload, str(path), path, b"" if b"\n" in text else text))
     return found, refused
 
 
@@ -126,7 +131,7 @@ def read_archives(folder: Path) -> tuple[list[Envelope], list[Refusal]]:
         for line_number, line in enumerate(path.read_bytes().splitlines(), start=1):
             origin = f"{path}:{line_number}"
             try:
-                found.append(Envelope(_parse(line), origin))
+                found.append(Envelope(_parse(line), origin, text=line))
             except ValueError as error:
                 refused.append(Refusal(origin, f"not an envelope: {error}"))
     return found, refused

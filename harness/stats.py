@@ -11,6 +11,7 @@ The item is the unit of every statistic: seeds of one item are averaged first (`
 | how small a difference could be seen? | smallest detectable difference at 80 % power | `stats_intervals` |
 | how certain is a set distance? | delete-a-group jackknife over items, fixed reference | `stats_sets` |
 | is B's set nearer to the reference than A's? | paired-swap permutation over items | `stats_sets` |
+| the same from result files, without features? | the jackknife's t, from recorded leave-out values | `published_sets` |
 | who is ahead? | ranks that separable variants alone do not share | `harness.ranks` |
 | how many items and seeds does it take? | power of the paired t test | `harness.power` |
 """
@@ -28,7 +29,16 @@ from harness.stats_intervals import (
     t_quantile,
     wilson_interval,
 )
-from harness.stats_sets import Contrast, SetDifference, Spread, compare_sets, contrast, jackknife
+from harness.stats_sets import (
+    Contrast,
+    SetDifference,
+    Spread,
+    compare_sets,
+    contrast,
+    jackknife,
+    jackknife_p,
+    recombined,
+)
 from harness.stats_tests import Paired, holm, of_differences, paired, sign_flip, sign_flips
 
 __all__ = [
@@ -45,9 +55,11 @@ __all__ = [
     "holm",
     "item_means",
     "jackknife",
+    "jackknife_p",
     "of_differences",
     "paired",
     "rate_interval",
+    "recombined",
     "sign_flip",
     "sign_flips",
     "t_interval",

@@ -25,11 +25,16 @@ EXACT_SWAPS = 10  # up to as many items all patterns of swaps are enumerated
 
 @dataclass(frozen=True)
 class Spread:
-    """Standard error and interval of a set metric; all None below three items."""
+    """Standard error and interval of a set metric; all None below three items.
+
+    ``without`` has the value with each group of items deleted in turn: enough to put sets of the same items together
+    again (`recombined`) where their features are not at hand.
+    """
 
     stderr: float | None
     low: float | None
     high: float | None
+    without: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,9 @@ class SetDifference:
     difference: float
     spread: Spread
     p: float
+
+
+NO_SPREAD = Spread(None, None, None)
 
 
 def jackknife(function: SetMetric, generated: Features, reference: Features, level: float = LEVEL) -> Spread:
@@ -80,23 +88,47 @@ def contrast(
     """
     items = _common_items(sets)
     whole = [np.ones(len(s.rows), np.bool_) for s in sets]
-    groups = min(MAX_GROUPS, len(items))
+    groups = _groups_of(len(items))
     if groups < MIN_GROUPS:
         value = sum(w * float(function(s, reference)) for w, s in zip(weights, sets, strict=True))
-        return Contrast(len(items), float(value), Spread(None, None, None))
+        return Contrast(len(items), float(value), NO_SPREAD)
     pools = [pool_for(function, s, reference, [keep]) for s, keep in zip(sets, whole, strict=True)]
-    value = sum(w * pool.distance(keep) for w, pool, keep in zip(weights, pools, whole, strict=True))
     dealt = np.arange(len(items)) % groups
     of_row = [dealt[np.searchsorted(items, s.groups)] for s in sets]
-    without = np.array(
-        [
-            sum(w * pool.distance(group != g) for w, pool, group in zip(weights, pools, of_row, strict=True))
-            for g in range(groups)
-        ]
-    )
-    stderr = _unequal_groups(value, without, np.bincount(dealt, minlength=groups))
+    whole_values = [pool.distance(keep) for pool, keep in zip(pools, whole, strict=True)]
+    without = [[pool.distance(group != g) for g in range(groups)] for pool, group in zip(pools, of_row, strict=True)]
+    return recombined(whole_values, without, weights, len(items), level)
+
+
+def recombined(
+    values: Sequence[float],
+    without: Sequence[Sequence[float]],
+    weights: Sequence[float],
+    n: int,
+    level: float = LEVEL,
+) -> Contrast:
+    """`contrast` from each set's value and its values ``without`` a group, over the same ``n`` items.
+
+    Items are dealt into groups in the order of their names, so sets of the same items have the same groups. A set that
+    lacks its values leaves the sum without a spread.
+    """
+    value = float(np.dot(weights, values))
+    groups = _groups_of(n)
+    if groups < MIN_GROUPS or any(len(row) != groups for row in without):
+        return Contrast(n, value, NO_SPREAD)
+    combined = np.asarray(weights, np.float64) @ np.asarray(without, np.float64)
+    stderr = _unequal_groups(value, combined, np.bincount(np.arange(n) % groups, minlength=groups))
     half = t_quantile((1 + level) / 2, groups - 1) * stderr
-    return Contrast(len(items), float(value), Spread(stderr, value - half, value + half))
+    return Contrast(n, value, Spread(stderr, value - half, value + half, tuple(map(float, combined))))
+
+
+def jackknife_p(found: Contrast) -> float | None:
+    """Two-sided p of the hypothesis that a contrast is 0, from its jackknife's t; None without a spread."""
+    from scipy.special import stdtr
+
+    if not found.spread.stderr:
+        return None
+    return float(2 * stdtr(_groups_of(found.n) - 1, -abs(found.value) / found.spread.stderr))
 
 
 def compare_sets(
@@ -145,6 +177,10 @@ def _random_swaps(items: int, swaps: int, seed: int) -> Iterator[Mask]:
     rng = np.random.default_rng(seed)
     for _ in range(swaps):
         yield rng.integers(0, 2, items, dtype=np.int8).astype(np.bool_)
+
+
+def _groups_of(items: int) -> int:
+    return min(MAX_GROUPS, items)
 
 
 def _common_items(sets: Sequence[Features]) -> NDArray[np.str_]:

@@ -105,14 +105,19 @@ class PublishedSetScore:
 
 @dataclass(frozen=True)
 class PublishedRow:
-    """One video: sha256 of its master and of its frames, seconds to generate it, scores by metric label."""
+    """One video: sha256 of its master and of its frames, seconds to generate it (None where that is
+    not known, of a video made elsewhere), scores by metric label.
+
+    ``peak_vram_bytes``: the most GPU memory that was allocated at once while it was made; optional in a file.
+    """
 
     item: str
     seed: int
     video: str
     frames: str
-    seconds: float
+    seconds: float | None
     scores: Mapping[str, Score]
+    peak_vram_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -143,7 +148,7 @@ def read(path: Path) -> Submission:
     """
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise JsonError("", f"is larger than {MAX_BYTES} bytes")
+            raise JsonError("", f"is larger than {MAX_BYTES} bytes", "size")
         return parse(path.read_bytes())
     except JsonError as error:
         raise refusal(path, error) from error
@@ -297,8 +302,9 @@ def _row(node: Node) -> PublishedRow:
         node.at("seed").integer(),
         node.at("video").text(SHA256),
         node.at("frames").text(SHA256),
-        node.at("seconds").number(),
+        node.at("seconds").maybe_number(),
         {label: _score(score) for label, score in node.at("scores").members()},
+        node.at("peak_vram_bytes").integer() if "peak_vram_bytes" in node.value else None,
     )
 
 

@@ -133,11 +133,14 @@ def load_suite(ref: str) -> LoadedSuite:
     """
     name, at, version = ref.partition("@")
     if is_folder(ref):
-        return _of_folder(Path(ref))
-    if name not in suite_names():
+        whole = Path(ref).is_dir()  # a folder's own name may have an @
+        name, at, version = (ref, "", "") if whole else ref.rpartition("@")
+        loaded = _of_folder(Path(name))
+    elif name not in suite_names():
         raise unknown_name("suite", name, suite_names())
-    folder = name.replace("-", "_")
-    loaded = read_suite(_root() / folder / FILE, f"{PACKAGE}.{folder}.provider")
+    else:
+        folder = name.replace("-", "_")
+        loaded = read_suite(_root() / folder / FILE, f"{PACKAGE}.{folder}.provider")
     if at and version != str(loaded.suite.version):
         raise UsageError(
             "E-UNKNOWN",
@@ -155,7 +158,8 @@ def card_path(name: str) -> Path | None:
 
 def is_folder(ref: str) -> bool:
     """Whether what names a suite is a folder of videos or of pictures; the name of an installed suite never is."""
-    return ref.partition("@")[0] not in suite_names() and Path(ref).is_dir()
+    plain = ref.rpartition("@")[0] or ref
+    return ref.partition("@")[0] not in suite_names() and (Path(ref).is_dir() or Path(plain).is_dir())
 
 
 def _of_folder(folder: Path) -> LoadedSuite:
@@ -163,7 +167,11 @@ def _of_folder(folder: Path) -> LoadedSuite:
     from harness.suite_pictures import Pictures
 
     if (folder / FILE).is_file():
-        return read_suite(folder / FILE, Pictures(folder))
+        loaded = read_suite(folder / FILE, Pictures(folder))
+        if loaded.suite.name in suite_names():
+            what = f"{folder} calls itself {loaded.suite.label}, which is an installed suite."
+            raise Refused("E-SUITE", what, where=str(folder / FILE), fix="give it a name of its own")
+        return loaded
     suite, clips = read_folder(folder)
     return LoadedSuite(suite, "", (), clips, {item.slug: {"slug": item.slug} for item in suite.items}, "fault-*")
 
@@ -180,16 +188,16 @@ def read_suite(path: Path, provider: str | Provider) -> LoadedSuite:
         clips = tuple(str(clip) for clip in table["reference"]["clips"])
         variants = str(table.get("variants", "all"))
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise Refused(
-            "E-SUITE", f"{path.name} is not a suite.", where=str(path), why=_reason(error), fix="restore the file"
-        ) from error
+        what, fix = f"{path.name} is not a suite.", f"restore the file{_sealed(path, provider)}"
+        raise Refused("E-SUITE", what, where=str(path), why=_reason(error), fix=fix) from error
     if suite.key != expected:
         raise Refused(
             "E-SUITE",
             f"{suite.label} was edited.",
             where=str(path),
             why=f"its digest is {suite.key}, the file says {expected}: a suite never changes under one version",
-            fix=f"restore the file, or give the change a version of its own: {suite.name}@{suite.version + 1}",
+            fix=f"restore the file, or give the change a version of its own: {suite.name}@{suite.version + 1}"
+            + _sealed(path, provider),
         )
     if isinstance(provider, str):
         provider = cast(Provider, importlib.import_module(provider).make_provider(table))
@@ -237,3 +245,8 @@ def _root() -> Path:
 
 def _reason(error: Exception) -> str:
     return f"it has no {error}" if isinstance(error, KeyError) else str(error)
+
+
+def _sealed(path: Path, provider: str | Provider) -> str:
+    """How a suite of one's own gets its digests."""
+    return "" if isinstance(provider, str) else f"; `harness new suite {path.parent}` writes its digests"

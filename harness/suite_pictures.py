@@ -84,8 +84,18 @@ def is_free_name(name: str) -> bool:
     return name not in suite_names() and bool(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name))
 
 
-def write_suite(folder: Path, protocol: Protocol, drawn: Iterable[Drawn], card: str) -> Suite:
+def write_suite(
+    folder: Path,
+    protocol: Protocol,
+    drawn: Iterable[Drawn],
+    card: str,
+    module: str = "harness.text_to_image",
+    what: str = "pictures drawn for prompts",
+    tags: tuple[str, ...] = ("drawn",),
+) -> Suite:
     """Store pictures without loss and make a suite of them, version 1, named as the folder.
+
+    ``module`` is what makes it, ``what`` the end of its summary.
 
     ``drawn`` may make its pictures one by one; each is on the disk before the next is asked for. ``suite.toml`` is
     written last, so that a folder with one is complete.
@@ -101,10 +111,10 @@ def write_suite(folder: Path, protocol: Protocol, drawn: Iterable[Drawn], card: 
         slug = f"{index:03d}-{_words(entry.prompt)}"
         tables.append({"file": f"images/{slug}.png", **entry.made_by})
         write_atomic(folder / f"images/{slug}.png", _png(entry.image))
-        items.append(Item(slug, entry.prompt, image_digest(entry.image), MOTION_BUCKET, ("drawn",)))
-    suite = Suite(folder.name, 1, f"{len(items)} pictures drawn for prompts", protocol, tuple(items), (0,))
+        items.append(Item(slug, entry.prompt, image_digest(entry.image), MOTION_BUCKET, tags))
+    suite = Suite(folder.name, 1, f"{len(items)} {what}", protocol, tuple(items), (0,))
     write_atomic(folder / CARD, card.encode())
-    write_atomic(folder / FILE, as_toml(suite, "harness.text_to_image", tables).encode())
+    write_atomic(folder / FILE, as_toml(suite, module, tables).encode())
     return suite
 
 

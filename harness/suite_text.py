@@ -18,6 +18,7 @@ def as_toml(
     clips: Sequence[str] = (),
     reference: Extra | None = None,
     variants: str = "",
+    versions: Sequence[str] = (),
 ) -> str:
     """One block an item, in order.
 
@@ -28,11 +29,14 @@ def as_toml(
         clips: the digests of the reference clips.
         reference: the fields of the reference set that only the provider reads.
         variants: the selector of what is run on the suite when the user names nothing, empty for all.
+        versions: version and digest of all there have been.
     """
+    command = module if " " in module else f"python -m {module}"
     lines = [
-        f"# Written by `python -m {module}`. The digest holds the content to the version.",
+        f"# Written by `{command}`. The digest holds the content to the version.",
         *_fields({"name": suite.name, "version": suite.version, "digest": suite.key, "summary": suite.summary}),
         *_fields({"seeds": list(suite.seeds)} | ({"variants": variants} if variants else {})),
+        *_fields({"versions": list(versions)} if versions else {}),
         "",
         "[protocol]",
         *_fields(vars(suite.protocol)),

@@ -50,7 +50,7 @@ class Recorded:
 
     scores: Mapping[tuple[str, str], ScoreValue]  # (gen_key, metric_key)
     sets: Mapping[tuple[str, str], SetValue]  # (set_key, metric_key)
-    seconds: Mapping[str, float]  # gen_key -> seconds of making the video
+    seconds: Mapping[str, float | None]  # gen_key -> seconds of making the video, of every video that there is
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,8 @@ def _row(
         replace(make[column.spec.scope](plan, row, column, recorded), rank=ranked.get(row.spec.name))
         for column, ranked in zip(columns, ranks, strict=True)
     )
-    times = [recorded.seconds[unit.gen_key] for unit in row.units if unit.gen_key in recorded.seconds]
+    known = (recorded.seconds.get(unit.gen_key) for unit in row.units)
+    times = [seconds for seconds in known if seconds is not None]
     seconds = sum(times) / len(times) if times else None
     return SummaryRow(row.spec.name, row.spec.revision, row.spec.role, row.spec.family, cells, seconds)
 

@@ -19,6 +19,7 @@ WHO = ("suite", "variant", "revision", "family", "role")
 BOARD = (
     *(*WHO, "metric", "version", "better", "unit"),
     *("value", "ci_low", "ci_high", "stderr", "n", "total", "undefined", "excluded", "absent", "seconds_per_video"),
+    *("peak_vram_bytes", "trainable_parameters"),
 )
 VIDEOS = (*WHO, "item", "prompt", "seed", "seconds", "video_sha256", "frames_sha256")
 SCORES = (*WHO, "item", "prompt", "seed", "metric", "version", "value", "status", "reason", "coverage", "video_sha256")
@@ -147,5 +148,5 @@ def _cell(found: Board, row: BoardRow, cell: Cell) -> Line:
         *(found.suite.label, variant.name, variant.revision, variant.family, variant.role),
         *(metric.name, metric.version, metric.better, metric.unit),
         *(cell.value, cell.low, cell.high, cell.stderr, cell.n, cell.total),
-        *(cell.undefined, cell.excluded, cell.absent, row.seconds),
+        *(cell.undefined, cell.excluded, cell.absent, row.seconds, row.memory, variant.trainable_parameters),
     )

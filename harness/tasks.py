@@ -22,7 +22,10 @@ MAX_MEMORY_ATTEMPTS = 4  # a video whose memory ran out may have three lighter w
 
 @dataclass(frozen=True)
 class GenerateTask:
-    """Make one video. ``lighter`` is how many steps towards less memory to take, see `harness.model.Request`."""
+    """Make one video. ``lighter`` is how many steps towards less memory to take, see `harness.model.Request`.
+
+    A second making of a video that exists carries the sha256 of the first's frames (``first``) and of its master.
+    """
 
     kind: ClassVar[str] = "generate"
     gen_key: str
@@ -31,6 +34,8 @@ class GenerateTask:
     seed: int
     attempt: int = 1
     lighter: int = 0
+    first: str = ""
+    first_video: str = ""
 
     @property
     def id(self) -> str:

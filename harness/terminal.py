@@ -150,6 +150,7 @@ class JsonConsole:
                 "videos": len(row.units),
                 "reused": row.reused,
                 "to_make": len(row.make),
+                "to_redo": len(row.redo),
                 "scores_to_do": row.scores_to_do,
                 "skip": row.skip.reason,
                 "remedy": row.skip.remedy,
@@ -194,6 +195,7 @@ class JsonConsole:
             "reused": plan.videos_reused,
             "scored": outcome.scored,
             "failed": len(outcome.failed),
+            "redone": [asdict(redone) for redone in outcome.redone],
             "left": outcome.left,
             "interrupted": outcome.interrupted,
         }
@@ -304,6 +306,8 @@ def _folded(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
 def _state(rows: Sequence[Row]) -> str:
     if rows[0].skip.reason:
         return f"skip: {rows[0].skip.reason}"
+    if again := sum(len(row.redo) for row in rows):
+        return f"make {again} again, beside the first"
     return "run" if any(row.make for row in rows) else "score" if any(row.to_do for row in rows) else "reused"
 
 

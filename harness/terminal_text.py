@@ -47,6 +47,9 @@ def plan_line(plan: Plan, free: int) -> str:
 def outcome_line(summary: Summary, plan: Plan, outcome: Outcome, run_id: str) -> str:
     """What the run did, in one line."""
     parts = [f"{outcome.made} made", f"{plan.videos_reused} reused", f"{len(outcome.failed)} failed"]
+    if outcome.redone:
+        equal = sum(redone.bitwise for redone in outcome.redone)
+        parts.insert(1, f"{len(outcome.redone)} made again, {equal} of them bitwise equal")
     if outcome.left:
         parts.append(f"{outcome.left} to do")
     if summary.skipped:

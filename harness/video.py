@@ -8,6 +8,7 @@ damage by repeating what came before, so their word is not taken for it.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -20,7 +21,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from harness.errors import ItemError
-from harness.model import Frames
+from harness.model import Frames, Image
 
 # FFV1 holds 8-bit RGB as bgr0; converting from rgb24 only moves bytes.
 _STORED = "bgr0"
@@ -39,12 +40,29 @@ class _Encoding:
 
 @dataclass(frozen=True)
 class Probe:
-    """What a file says about itself. ``frames`` is None where it does not say."""
+    """What a file says about itself. ``frames``, and ``seconds`` of play, are None where it does not say."""
 
     frames: int | None
     width: int
     height: int
     fps: Fraction
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded frame of any video. ``seconds`` from the first frame on; None where the file does not say."""
+
+    seconds: float | None
+    _frame: av.VideoFrame
+    _aspect: Fraction
+
+    def pixels(self) -> Image:
+        """uint8 [H, W, 3] as it is meant to be seen: upright, and with square pixels."""
+        width = max(1, round(self._frame.width * self._aspect))
+        rgb = self._frame.to_ndarray(format="rgb24", width=width, interpolation="BICUBIC")
+        upright = np.rot90(np.asarray(rgb, np.uint8), round(self._frame.rotation / 90) % 4)
+        return np.ascontiguousarray(upright)
 
 
 def write_master(path: Path, frames: Frames, fps: int) -> None:
@@ -91,6 +109,28 @@ def read_video(path: Path, limit: int | None = None) -> Frames:
         raise _unreadable(path, len(decoded), 0, str(error)) from error
 
 
+def pictures(path: Path) -> Iterator[Picture]:
+    """The frames of any video one after the other; what is not looked at is not converted.
+
+    Raises:
+        ItemError: E-VIDEO, the file is missing, or a frame cannot be decoded or only with damage.
+    """
+    done, first = 0, 0.0
+    try:
+        with _open(path) as container:
+            stream = _video(container)
+            stream.thread_type = "AUTO"
+            aspect = Fraction(stream.sample_aspect_ratio or 1)
+            for frame in container.decode(stream):
+                if frame.is_corrupt:
+                    raise ValueError("the picture is damaged")
+                first = frame.time or 0.0 if done == 0 else first
+                yield Picture(None if frame.time is None else frame.time - first, frame, aspect)
+                done += 1
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise _unreadable(path, done, 0, _reason(error)) from error
+
+
 def read_master(path: Path) -> Frames:
     """Decode every frame of a master: uint8 [T, H, W, 3].
 
@@ -130,9 +170,10 @@ def probe(path: Path) -> Probe:
             stream = _video(container)
             declared = container.metadata.get(_CHECKSUMS)
             count = len(declared.split()) if declared else stream.frames or None
-            return Probe(count, stream.width, stream.height, stream.average_rate or Fraction(0))
+            seconds = container.duration / av.time_base if container.duration else None
+            return Probe(count, stream.width, stream.height, stream.average_rate or Fraction(0), seconds)
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise _unreadable(path, 0, 0, str(error)) from error
+        raise _unreadable(path, 0, 0, _reason(error)) from error
 
 
 def _write(path: Path, frames: Frames, fps: int, encoding: _Encoding, decoded: Frames) -> None:
@@ -177,6 +218,11 @@ def _encoder(frames: Frames) -> dict[str, str]:
     """Options of the encoder; a frame too small to be cut into slices is one slice."""
     slices = _SLICES if min(frames.shape[1:3]) >= 2 * _SLICES else 1
     return {**_ENCODER, "slices": str(slices)}
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong in words, without error number and path."""
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _unreadable(path: Path, index: int, declared: int, why: str) -> ItemError:

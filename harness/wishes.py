@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -11,12 +11,14 @@ from pathlib import Path
 from harness.columns import ordered
 from harness.errors import CannotStart, UsageError
 from harness.flow_choice import chosen as chosen_flow
-from harness.machine import Machine, look
+from harness.imported import load_all
+from harness.machine import Machine, look, with_gpus_elsewhere
 from harness.model import Weight
 from harness.paths import DEFAULT_RESULTS
 from harness.plan import MIN_SET_ITEMS, Column, Skip, missing_weights, protocol_skip, skip_of
+from harness.redo import parse_redo, variants_of
 from harness.reference_folder import VARIABLE, with_reference
-from harness.registry import ExtractorSpec, MetricSpec, Registry, VariantSpec, load_plugins
+from harness.registry import ExtractorSpec, MetricSpec, Registry, VariantSpec
 from harness.select import select
 from harness.suite import LoadedSuite, is_folder, load_suite
 from harness.weights import missing, resolve
@@ -26,7 +28,8 @@ from harness.weights import missing, resolve
 class RunOptions:
     """The options of ``harness run``. ``threads`` 0 shares the cores among the workers.
 
-    Without ``variants``, the suite says what is run on it.
+    Without ``variants``, those of ``redo`` are run, and without either, what the suite says. ``task_timeout`` is in
+    seconds, infinite for no limit; None derives one.
     """
 
     variants: str | None = None
@@ -40,6 +43,12 @@ class RunOptions:
     threads: int = 0
     argv: tuple[str, ...] = ()
     offload: bool = False
+    strict: bool = False
+    task_timeout: float | None = None
+    max_failures: str | None = None
+    redo: tuple[str, ...] = ()
+    artefacts: str = ""  # URL of the shelf, see `harness.shelf`; empty for that of before, if any
+    gpus_elsewhere: bool = False  # on the nodes that an engine starts jobs on
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,7 @@ class Wishes:
     variants: tuple[tuple[VariantSpec, Skip], ...]
     columns: tuple[Column, ...]
     notes: tuple[str, ...]
+    redo: Mapping[str, frozenset[str]] = field(default_factory=dict)  # the items to make again, by variant
 
 
 def resolve_wishes(options: RunOptions, machine: Callable[[], Machine] = look) -> Wishes:
@@ -63,14 +73,16 @@ def resolve_wishes(options: RunOptions, machine: Callable[[], Machine] = look) -
             nothing that was selected can run.
     """
     chosen_flow()  # an unknown backend is refused here, not as a plugin that could not be loaded
-    registry = load_plugins(options.plugins)
+    registry = load_all(options.results, options.plugins)
     suite = with_reference(load_suite(options.suite))
     check_limit(options.limit, len(suite.suite.items))
-    chosen = chosen_variants(registry, options.variants, suite)
+    chosen = chosen_variants(registry, options.variants or variants_of(options.redo) or None, suite)
+    slugs = [item.slug for item in suite.suite.items[: options.limit]]
+    redo = parse_redo(options.redo, [spec.name for spec in chosen], slugs, suite.suite.name)
     notes = [f"{broken.source} was not loaded: {broken.reason}" for broken in registry.broken]
     metrics, added = chosen_metrics(registry, options.metrics)
     notes += added
-    found = machine()
+    found = with_gpus_elsewhere(machine()) if options.gpus_elsewhere else machine()
     has_real = real_lengths(suite)
     variants = tuple((spec, why_skip(spec, found, suite, has_real, options.offload)) for spec in chosen)
     if all(skip.reason for _, skip in variants):
@@ -79,7 +91,7 @@ def resolve_wishes(options: RunOptions, machine: Callable[[], Machine] = look) -
         if not skip.reason:
             check_weights(spec.config.needs().weights, spec.name)
     columns = tuple(make_column(registry, spec, suite, options.limit) for spec in metrics)
-    return Wishes(suite, registry, found, variants, columns, tuple(notes))
+    return Wishes(suite, registry, found, variants, columns, tuple(notes), redo)
 
 
 def check_limit(limit: int | None, items: int) -> None:
@@ -230,10 +242,14 @@ def _select(
     versions: Mapping[str, int],
     apart: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """Apply a selector; when a name is unknown, the plugins that did not load may be why."""
+    """Apply a selector; when a name is unknown, a plugin that did not load may be why."""
     try:
         return select(expression, names, kind, versions, apart)
     except UsageError as error:
+        named = (term.strip().removeprefix("-").partition("@")[0] for term in expression.split(","))
+        known = filter(None, (registry.not_loaded(name) for name in named if name not in names))
+        if error.code == "E-UNKNOWN" and (broken := next(known, None)):
+            raise broken from error
         if registry.broken and error.code == "E-UNKNOWN" and not error.why:
             reasons = "\n".join(f"{broken.source}: {broken.reason}" for broken in registry.broken)
             error.why = f"it may be in a plugin that was not loaded:\n{reasons}"

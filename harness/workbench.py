@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.disk import is_full
 from harness.errors import HarnessError, ItemError
+from harness.memory import ran_out
 from harness.model import Item
 from harness.paths import scratch, spool
 from harness.registry import Registry
@@ -101,11 +103,9 @@ def fault_of(error: BaseException, stage: str, subject: str = "") -> Fault:
         text = "  ".join(part for part in (error.what, error.where, error.why) if part)
         return Fault(stage, error.code, text, isinstance(error, ItemError) and error.retryable, subject)
     text = f"{type(error).__name__}: {error}"
-    # torch has a type of its own for a GPU's memory, and none for the machine's.
-    cpu = isinstance(error, RuntimeError) and "DefaultCPUAllocator" in text
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or cpu:
+    if ran_out(error):
         return Fault(stage, "E-MEMORY", text, True, subject)
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_full(error):
         return Fault(stage, "E-DISK", text, False, subject)
     if isinstance(error, OSError) and error.errno in (errno.EIO, errno.ESTALE, errno.ETIMEDOUT):
         return Fault(stage, "E-IO", text, True, subject)

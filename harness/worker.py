@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -23,8 +24,8 @@ from harness.aggregating import SetStage
 from harness.environment import describe, env_key
 from harness.errors import HarnessError
 from harness.generating import GenerateStage, LoadFailed
+from harness.imported import load_all
 from harness.reference_folder import with_reference
-from harness.registry import load_plugins
 from harness.scoring import ScoreStage
 from harness.suite import load_suite
 from harness.tasks import (
@@ -63,7 +64,9 @@ class Worker:
             result, faults = self._do(task)
         except Exception as error:
             fault, trace = self._fault(task, error)
-            self.bench.failure(task, fault, trace)
+            # On a full disk the failure cannot be written either; the coordinator still hears of it.
+            with suppress(OSError):
+                self.bench.failure(task, fault, trace)
             kind, result, faults = "failed", {}, [fault]
         else:
             kind = "finished"
@@ -107,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def open_bench(options: argparse.Namespace) -> Workbench:
     """Load plugins and suite, and record the environment that this worker computes in."""
-    registry = load_plugins(options.plugin)
+    registry = load_all(options.results, options.plugin)
     suite = with_reference(load_suite(options.suite))
     bench = Workbench(options.results, suite, registry, options.run, options.name, options.device, options.threads)
     environment = {**describe(with_torch=options.device != "cpu"), "device": options.device, "threads": options.threads}

@@ -65,6 +65,7 @@ def frechet_and_kernel(
         aspect="quality",
         headline=headline,
         biased=True,
+        bounds=(0, None),
     )(distance)
     metric(
         other,

@@ -24,6 +24,7 @@ from harness.api import Clip, Score, metric, window_means
     summary="VBench's temporal flickering, for comparison with published tables only: it punishes motion",
     beside="dynamic_rate",
     responds={"flip": "same"},
+    bounds=(0, 1),
 )
 def adjacent_mae(clip: Clip) -> Score:
     """One minus the mean absolute difference of adjacent frames over 255, in [0, 1]; 1 for a still."""

@@ -15,12 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+from harness.api import CannotStart, Extractor, Weight, extractor, listed_weight, resolve_weight
 
-from harness.api import CannotStart, Clip, Extractor, ItemError, Weight, extractor, listed_weight, resolve_weight
-
-from ._windows import WINDOW, WINDOWINGS, Windowing
+from ._windows import WINDOW, WINDOWINGS, WindowFeatures, Windowing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,30 +42,11 @@ def videomae_weight() -> Weight:
     )
 
 
-class VideoMAEFeatures:
-    """Features of the windows that ``windowing`` cuts from a clip."""
-
-    def __init__(self, net: Callable[[Tensor], Tensor], device: str, windowing: Windowing) -> None:
-        self.net, self.device, self.windowing = net, device, windowing
-
-    def __call__(self, clip: Clip) -> NDArray[np.float32]:
-        """Features float32 [windows, 1408].
-
-        Raises:
-            ItemError: E-FEATURES, too few frames for the window, or the network is another one.
-        """
-        import torch
-
-        cut = self.windowing.cut(clip.frames, "videomae")
-        with torch.inference_mode():
-            rows = [self._rows(torch.tensor(cut[i : i + BATCH], device=self.device)) for i in range(0, len(cut), BATCH)]
-        return np.concatenate(rows)
-
-    def _rows(self, windows: Tensor) -> NDArray[np.float32]:
-        rows: NDArray[np.float32] = self.net(prepare(windows)).float().cpu().numpy()
-        if rows.shape != (len(windows), DIM):
-            raise ItemError("E-FEATURES", f"The VideoMAE file gave {list(rows.shape)}, wanted [{len(windows)}, {DIM}].")
-        return rows
+def window_features(
+    net: Callable[[Tensor], Tensor], device: str, windowing: Windowing, batch: int = BATCH
+) -> WindowFeatures:
+    """Features [windows, 1408] of the windows that ``windowing`` cuts from a clip."""
+    return WindowFeatures(net, device, windowing, "videomae", DIM, prepare, batch)
 
 
 def prepare(windows: Tensor) -> Tensor:
@@ -127,7 +105,7 @@ def _register(windowing: Windowing) -> None:
     )
     def load(device: str) -> Extractor:
         """Load the network; raises CannotStart E-WEIGHTS or E-WEIGHTS-DIGEST."""
-        return VideoMAEFeatures(load_network(resolve_weight(WEIGHTS), device), device, windowing)
+        return window_features(load_network(resolve_weight(WEIGHTS), device), device, windowing)
 
 
 for way in WINDOWINGS:

@@ -26,6 +26,7 @@ TOO_SHORT = "fewer than 2 frames"
     needs=("flow",),
     params={"flow": FLOW_PARAMS, "cuts": CUT_PARAMS},
     responds={"still": "best", "flicker": "same", "flip": "same"},
+    bounds=(0, None),
 )
 def n_cuts(clip: Clip) -> Score:
     """Number of cuts: colours change, pixels change and flow finds little again, all at once.
@@ -50,6 +51,7 @@ def n_cuts(clip: Clip) -> Score:
     unit="share of frames",
     summary="repeated frames: share of frames that equal the one before, bit by bit",
     responds={"still": "worst", "shuffle": "same", "flicker": "same", "flip": "same"},
+    bounds=(0, 1),
 )
 def dup_frac(clip: Clip) -> Score:
     """Share of adjacent frames that are bitwise equal, in [0, 1]; the profile is the share in each eighth."""

@@ -58,6 +58,7 @@ MIN_PAIRS = 3
         "min_pairs": MIN_PAIRS,
     },
     responds={"still": "zero", "flicker": "same", "flip": "same"},
+    bounds=(0, 1),
 )
 def dynamic_rate(clip: Clip) -> Score:
     """1 when the fastest 5 % of pixels exceed 6/256 of the short side per 1/8 s in a quarter of the pairs, else 0.

@@ -56,6 +56,7 @@ def heads_weight() -> Weight:
     params={"net": "alex", "version": "0.1", "working_side": WORKING_SIDE, "trunk": TRUNK_FILE},
     weights=(trunk_weight(), heads_weight()),
     responds={"still": "best", "shuffle": "same", "flicker": "same", "flip": "same"},
+    bounds=(0, None),
 )
 def ff_lpips(clip: Clip) -> Score:
     """LPIPS of frame 0, 0 for an identical frame.

@@ -28,6 +28,7 @@ PSNR_CAP = 100.0  # dB, for an identical frame
     summary="first-frame fidelity: peak signal-to-noise ratio of frame 0 and the conditioning image",
     params={"working_side": WORKING_SIDE, "cap": PSNR_CAP, "range": "rgb [0,1]"},
     responds={"still": "best", "shuffle": "same", "flicker": "same", "flip": "same"},
+    bounds=(0, PSNR_CAP),
 )
 def ff_psnr(clip: Clip) -> Score:
     """PSNR of frame 0 in dB, at most 100.

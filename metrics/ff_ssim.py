@@ -34,6 +34,7 @@ Float = NDArray[np.float64]
     summary="first-frame fidelity: similarity of frame 0 to the conditioning image",
     params={"working_side": WORKING_SIDE, "window": WINDOW, "sigma": SIGMA, "range": "rgb [0,1]"},
     responds={"still": "best", "shuffle": "same", "flicker": "same", "flip": "same"},
+    bounds=(-1, 1),
 )
 def ff_ssim(clip: Clip) -> Score:
     """SSIM of the conditioning image and frame 0, at most 1.

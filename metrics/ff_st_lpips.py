@@ -34,6 +34,7 @@ SMALLEST = 32  # pixels
     params={"net": "alex, shift tolerant", "version": "ST0.0", "working_side": WORKING_SIDE},
     weights=(WEIGHTS,),
     responds={"still": "best", "shuffle": "same", "flicker": "same", "flip": "same"},
+    bounds=(0, None),
 )
 def ff_st_lpips(clip: Clip) -> Score:
     """ST-LPIPS of frame 0, 0 for an identical frame.

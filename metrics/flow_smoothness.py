@@ -72,6 +72,7 @@ class Steps:
         "gate": MOTION_PARAMS,
     },
     responds={"still": "undefined", "shuffle": "worse", "flicker": "same", "flip": "same"},
+    bounds=(0, 1),
 )
 def flow_smoothness(clip: Clip) -> Score:
     """1 - r, in [0, 1]; undefined for a static clip. Compare at equal frame rates only: r shrinks as 1 / fps.

@@ -15,12 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
+from harness.api import CannotStart, Extractor, Weight, extractor, listed_weight, resolve_weight
 
-from harness.api import CannotStart, Clip, Extractor, ItemError, Weight, extractor, listed_weight, resolve_weight
-
-from ._windows import WINDOW, WINDOWINGS, Windowing, too_short
+from ._windows import WINDOW, WINDOWINGS, WindowFeatures, Windowing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,34 +39,13 @@ def i3d_weight() -> Weight:
     return listed_weight("i3d-k400", FILES, path_variable="HARNESS_I3D", digest_variable="HARNESS_I3D_SHA256")
 
 
-class I3DFeatures:
-    """Logits of the windows that ``windowing`` cuts from a clip."""
+def window_features(
+    net: Callable[[Tensor], Tensor], device: str, windowing: Windowing, batch: int = BATCH
+) -> WindowFeatures:
+    """Logits [windows, 400] of the windows that ``windowing`` cuts from a clip."""
+    from ._i3d import DIM
 
-    def __init__(self, net: Callable[[Tensor], Tensor], device: str, windowing: Windowing) -> None:
-        self.net, self.device, self.windowing = net, device, windowing
-
-    def __call__(self, clip: Clip) -> NDArray[np.float32]:
-        """Features float32 [windows, 400].
-
-        Raises:
-            ItemError: E-FEATURES, too few frames for the window, or the network is another one.
-        """
-        import torch
-
-        cut = self.windowing.cut(clip.frames, "i3d")
-        if cut.shape[1] < MIN_FRAMES:
-            raise too_short("I3D", MIN_FRAMES, cut.shape[1])
-        with torch.inference_mode():
-            rows = [self._rows(torch.tensor(cut[i : i + BATCH], device=self.device)) for i in range(0, len(cut), BATCH)]
-        return np.concatenate(rows)
-
-    def _rows(self, windows: Tensor) -> NDArray[np.float32]:
-        from ._i3d import DIM
-
-        rows: NDArray[np.float32] = self.net(prepare(windows)).float().cpu().numpy()
-        if rows.shape != (len(windows), DIM):
-            raise ItemError("E-FEATURES", f"The I3D file gave {list(rows.shape)}, wanted [{len(windows)}, {DIM}].")
-        return rows
+    return WindowFeatures(net, device, windowing, "i3d", DIM, prepare, batch, MIN_FRAMES)
 
 
 def prepare(windows: Tensor) -> Tensor:
@@ -154,7 +130,7 @@ def _register(windowing: Windowing) -> None:
     )
     def load(device: str) -> Extractor:
         """Load the network; raises CannotStart E-WEIGHTS or E-WEIGHTS-DIGEST."""
-        return I3DFeatures(load_network(resolve_weight(WEIGHTS), device), device, windowing)
+        return window_features(load_network(resolve_weight(WEIGHTS), device), device, windowing)
 
 
 for way in WINDOWINGS:

@@ -82,6 +82,7 @@ def _histogram(vectors: NDArray[np.float32], short_side: int) -> Float:
     beside="dynamic_rate",
     aspect="motion",
     params={"distance": "wasserstein-1 of mean histograms, mean of speed and acceleration"},
+    bounds=(0, None),
 )
 def fd_motion_hist(generated: Features, reference: Features) -> float:
     """Distance of two sets of histogram rows [N, 2 B] and [M, 2 B], in octaves, at least 0.

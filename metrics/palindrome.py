@@ -38,6 +38,7 @@ MIN_NATIVE = 3
     summary="palindrome: likeness of frames that share a reflected position id, beyond equally distant ones",
     params={"native_ratio": NATIVE, "repeat_ratio": REPEAT, "side": SIDE, "ids": {"40": [8, 6], "128": [25, 20]}},
     responds={"still": "undefined", "flip": "same"},
+    bounds=(-1, 1),
 )
 def palindrome(clip: Clip) -> Score:
     """The score of the module's formula; undefined for a still or for a video with hardly any reflected id.

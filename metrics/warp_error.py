@@ -62,6 +62,7 @@ class Residuals:
         "gaps": list(GAPS),
     },
     responds={"still": "marked", "shuffle": "worse", "flicker": "worse", "flip": "same"},
+    bounds=(0, 1),
 )
 def warp_error(clip: Clip) -> Score:
     """Mean squared residual after motion compensation, in [0, 1].

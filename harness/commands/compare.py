@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     metavar="PERCENT",
     help="Also say how many items and seeds find a difference of this share of A's mean.",
 )
+@click.option("--where", metavar="tag=NAME", help="Only the items with a tag. Metrics of sets are left out.")
+@click.option("--show-failures", is_flag=True, help="Name every item that only one side has a value for.")
 @click.option("--markdown", is_flag=True, help="Markdown on stdout.")
 @click.option("--latex", is_flag=True, help="LaTeX on stdout.")
 @JSON
@@ -47,6 +49,8 @@ def command(
     alpha: float,
     no_adjust: bool,
     power: float | None,
+    where: str | None,
+    show_failures: bool,
     markdown: bool,
     latex: bool,
     as_json: bool,
@@ -58,13 +62,13 @@ def command(
     """
     form = _form(markdown, latex, as_json)
     if ablation:
-        if first or power is not None:
-            raise _usage("--ablation takes neither A and B nor --power", "harness compare --ablation")
+        if first or where or power is not None:
+            raise _usage("--ablation takes neither A and B nor --power nor --where", "harness compare --ablation")
         _show_ablation(_ablation(suite, results, plugins, alpha, not no_adjust), form)
         return
     if first is None or second is None:
         raise _usage("a comparison needs two variants", "harness compare A B, or harness compare --ablation")
-    _show(_comparison(first, second, suite, results, plugins, alpha, not no_adjust, power), form)
+    _show(_comparison(first, second, suite, results, plugins, alpha, not no_adjust, power, where), form, show_failures)
 
 
 def _comparison(
@@ -76,15 +80,20 @@ def _comparison(
     alpha: float,
     adjust: bool,
     power: float | None,
+    where: str | None,
 ) -> Comparison:
     from harness.compare import check_comparable, compare
     from harness.compare_load import Library, set_differences
+    from harness.compare_where import items_where, restricted
 
     with Library(suite, results, plugins) as library:
-        a, b = library.find(first), library.find(second)
-        check_comparable(a.submission, b.submission)
-        sets = set_differences(library, a, b, alpha)
-    return compare(a.submission, b.submission, alpha=alpha, adjust=adjust, sets=sets, power_percent=power)
+        found = [library.find(first), library.find(second)]
+        a, b = (source.submission for source in found)
+        check_comparable(a, b)
+        sets = {} if where else set_differences(library, found[0], found[1], alpha)
+    if where:
+        a, b = restricted([a, b], items_where(a, where))
+    return compare(a, b, alpha=alpha, adjust=adjust, sets=sets, power_percent=power, where=where or "")
 
 
 def _ablation(suite: str, results: Path, plugins: tuple[Path, ...], alpha: float, adjust: bool) -> list[Ablation]:
@@ -102,7 +111,7 @@ def _ablation(suite: str, results: Path, plugins: tuple[Path, ...], alpha: float
         )
 
 
-def _show(found: Comparison, form: str) -> None:
+def _show(found: Comparison, form: str, every: bool = False) -> None:
     from harness import compare_text as text
     from harness.terminal import emit, print_table
 
@@ -120,7 +129,7 @@ def _show(found: Comparison, form: str) -> None:
     if found.power_percent is not None:
         click.echo(f"\n{text.power_title(found)}")
         print_table(*text.power_rows(found))
-    for note in text.notes(found):
+    for note in text.notes(found, every):
         click.echo(note)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.commands.options import JSON, PLUGIN, RESULTS, SUITE, VARIANTS
+from harness.commands.options import JSON, PLUGIN, RESULTS, SUITE, VARIANTS, Place
 
 if TYPE_CHECKING:
     from harness.registry import VariantSpec
@@ -38,9 +38,9 @@ TABLES = ("board", "scores", "set_scores", "videos", "profiles", "details")
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=Place(path_type=Path),
     show_default="RESULTS/published for json, stdout for text",
-    help="The folder of the json files, or the file of any other format.",
+    help="The folder or URL of the json files, or the file of any other format.",
 )
 @JSON
 @PLUGIN
@@ -50,7 +50,7 @@ def command(
     results: Path,
     kind: str,
     table: str,
-    out: Path | None,
+    out: Path | str | None,
     as_json: bool,
     plugins: tuple[Path, ...],
 ) -> None:
@@ -61,19 +61,24 @@ def command(
     """
     from harness.export_tables import export_table
     from harness.paths import published
+    from harness.published_at import writable
     from harness.reference_folder import left_out
     from harness.terminal import emit
 
     if kind != "json":
+        out = None if out is None else Path(out)
         text = export_table(variants, suite, results, kind, table, out, plugins)
         click.echo(text, nl=False) if out is None else click.echo(f"wrote {out}", err=True)
         return
-    for path, result in export_files(variants, suite, results, out or published(results), plugins):
-        counts = {"videos": len(result["rows"]), "metrics": len(result["metrics"]), "bytes": path.stat().st_size}
-        if as_json:
-            emit({"file": str(path), **counts})
-        else:
-            click.echo(f"wrote {path}   " + ", ".join(f"{n} {name}" for name, n in counts.items()))
+    place = out or published(results)
+    with writable(place) as folder:
+        for path, result in export_files(variants, suite, results, folder, plugins):
+            counts = {"videos": len(result["rows"]), "metrics": len(result["metrics"]), "bytes": path.stat().st_size}
+            name = f"{place}/{path.relative_to(folder)}"
+            if as_json:
+                emit({"file": name, **counts})
+            else:
+                click.echo(f"wrote {name}   " + ", ".join(f"{n} {what}" for what, n in counts.items()))
     if note := left_out(suite):
         click.echo(note, err=True)
 
@@ -92,12 +97,12 @@ def export_files(
     from harness.calibration import step_of
     from harness.errors import Refused
     from harness.export import dump, export, write_result
-    from harness.registry import load_plugins
+    from harness.imported import load_all
     from harness.submission import parse
     from harness.suite import load_suite
     from harness.wishes import chosen_variants
 
-    registry, loaded = load_plugins(plugins), load_suite(suite)
+    registry, loaded = load_all(results, plugins), load_suite(suite)
     chosen = chosen_variants(registry, variants, loaded)
     metrics = {registry.metric_key(spec): spec for spec in registry.metrics.values()}
     wrote, faults = 0, []

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
+
+
+class Place(click.Path):
+    """A path, or the URL of a place that fsspec can open; a URL stays text."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As `click.Path`, but for what has a scheme."""
+        return value if "://" in str(value) else super().convert(value, param, ctx)
+
 
 RESULTS = click.option(
     "--results",

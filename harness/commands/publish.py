@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections import Counter
 from dataclasses import asdict
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.commands.options import JSON, PLUGIN, RESULTS, SUITE
+from harness.commands.options import JSON, PLUGIN, RESULTS, SUITE, Place
+from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from harness.render import PublishReport
@@ -27,21 +29,33 @@ if TYPE_CHECKING:
 @click.option(
     "--from",
     "sources",
-    type=click.Path(exists=True, path_type=Path),
+    type=Place(exists=True, path_type=Path),
     multiple=True,
-    help="Result files, or folders of them.  [default: RESULTS/published]",
+    help="Result files, folders of them, or a URL.  [default: RESULTS/published]",
 )
 @click.option("--local", is_flag=True, help="Also show what the results folder holds, exported on the fly.")
 @click.option("--media", type=click.Choice(["all", "none"]), default="all", show_default=True, help="Videos or none.")
+@click.option(
+    "--single",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write one page as one file with everything but videos in it, and leave the site alone.",
+)
+@click.option("--page", default="index.html", show_default=True, metavar="PATH", help="The site's page for --single.")
+@click.option("--serve", type=click.IntRange(0, 65535), metavar="PORT", help="Then serve it to this machine.")
+@click.option("--open", "show", is_flag=True, help="Then open it in a browser.")
 @SUITE
 @RESULTS
 @JSON
 @PLUGIN
 def command(
     out: Path,
-    sources: tuple[Path, ...],
+    sources: tuple[Path | str, ...],
     local: bool,
     media: str,
+    single: Path | None,
+    page: str,
+    serve: int | None,
+    show: bool,
     suite: str,
     results: Path,
     as_json: bool,
@@ -51,26 +65,73 @@ def command(
 
     A result that is both in a file and, with --local, in the results folder is shown as it is in the folder.
     """
-    from typing import cast
-
     from harness.commands.export import export_files
     from harness.paths import published
-    from harness.render import MediaChoice, publish
+    from harness.published_at import readable
     from harness.terminal import emit
 
-    if not sources:
-        sources = (published(results),) if published(results).is_dir() else ()
-    with tempfile.TemporaryDirectory() as scratch:
+    _refuse_both(single, serve)
+    if not sources and published(results).is_dir():
+        sources = (published(results),)
+    with tempfile.TemporaryDirectory() as scratch, readable(sources) as folders:
         if local:
             for _ in export_files(None, suite, results, Path(scratch), plugins):
                 pass
-        files = collect([*sources, Path(scratch)])
-        masters = results / "videos"
-        report = publish(files, masters if masters.is_dir() else None, out, cast(MediaChoice, media))
+        files = collect([*folders, Path(scratch)])
+        site = Path(scratch) / "site" if single is not None else out
+        report = _publish(files, results / "videos", site, media)
+        if single is not None:
+            _write_single(site, page, single)
     if as_json:
         emit({**asdict(report), "out": str(report.out)} | {"refused": [str(r) for r in report.refused]})
     else:
-        _tell(report)
+        _tell(report, single)
+    _show(single or report.out / "index.html", serve, show=show)
+
+
+def _refuse_both(single: Path | None, serve: int | None) -> None:
+    if single is not None and serve is not None:
+        raise UsageError("E-OPTION", "--single writes a file, and --serve serves a site.", fix="one of the two")
+
+
+def _publish(files: list[Path], masters: Path, out: Path, media: str) -> PublishReport:
+    from typing import cast
+
+    from harness.render import MediaChoice, publish
+    from harness.shelf import shelf_of
+
+    at_hand = masters.is_dir() or shelf_of(masters.parent) is not None
+    return publish(files, masters if at_hand else None, out, cast(MediaChoice, media))
+
+
+def _write_single(site: Path, page: str, target: Path) -> None:
+    from harness.site_single import single_file
+    from harness.spool import write_atomic
+
+    data = single_file(site, page)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(target, data)
+    except OSError as error:
+        raise UsageError("E-OUTPUT", f"{target} cannot be written.", why=str(error), fix="a writable path") from error
+
+
+def _show(page: Path, serve: int | None, *, show: bool) -> None:
+    """Open what was made, and serve it until interrupted, where that was asked for."""
+    import webbrowser
+
+    if serve is None:
+        if show:
+            webbrowser.open(page.absolute().as_uri())
+        return
+    from harness.site_serve import address, server
+
+    with server(page.parent, serve) as running:
+        click.echo(f"serving  {address(running)}   Ctrl-C ends it", err=True)
+        if show:
+            webbrowser.open(address(running))
+        with contextlib.suppress(KeyboardInterrupt):
+            running.serve_forever()
 
 
 def collect(sources: list[Path]) -> list[Path]:
@@ -82,7 +143,7 @@ def collect(sources: list[Path]) -> list[Path]:
     return list(found.values())
 
 
-def _tell(report: PublishReport) -> None:
+def _tell(report: PublishReport, single: Path | None) -> None:
     from harness.terminal_text import size
 
     click.echo(
@@ -96,4 +157,5 @@ def _tell(report: PublishReport) -> None:
     for why, count in Counter(problem.why for problem in report.media_problems).items():
         first = next(problem.video for problem in report.media_problems if problem.why == why)
         click.echo(f"media    {count} videos without a preview, {first[:12]}… first: {why}", err=True)
-    click.echo(f"open     {(report.out / 'index.html').as_uri()}")
+    made = (single or report.out / "index.html").absolute()
+    click.echo(f"open     {made.as_uri()}")

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.commands.options import JSON, PLUGIN, RESULTS, SUITE, VARIANTS
+from harness.errors import UsageError
+
+if TYPE_CHECKING:
+    from harness.run import EngineFactory
+    from harness.wishes import RunOptions
 
 
 @click.command("run")
@@ -21,6 +28,35 @@ from harness.commands.options import JSON, PLUGIN, RESULTS, SUITE, VARIANTS
 @click.option("--yes", is_flag=True, help="Do not ask before a long run.")
 @PLUGIN
 @click.option("--offload", is_flag=True, help="Less GPU memory: parts of a model wait on the CPU. Same videos, slower.")
+@click.option("--artefacts", default="", metavar="URL", help="Keep masters and features there too: s3://bucket/folder.")
+@click.option("--engine", type=click.Choice(["local", "slurm", "ray"]), default="local", show_default=True)
+@click.option(
+    "--slurm",
+    default="",
+    metavar="NAME=VALUE,...",
+    help="For the slurm engine: partition=gpu,gpus_per_node=1,timeout_min=240,jobs=32; cluster=local for this machine.",
+)
+@click.option("--ray", default="", metavar="NAME=VALUE,...", help="For the ray engine: address=auto,num_gpus=1,jobs=8.")
+@click.option("--strict", is_flag=True, help="Do not start when a row or column would be skipped.")
+@click.option(
+    "--redo",
+    multiple=True,
+    metavar="VARIANT[:ITEM]",
+    help="Make these videos again beside the first, and say whether they are bitwise equal. May be repeated.",
+)
+@click.option("--max-failures", metavar="N[%]", help="Stop at N failures, or at a share of the work.  [default: never]")
+@click.option(
+    "--task-timeout",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="Give up a task that takes longer; 0 for no limit.  [default: 20 times what its kind took, 30 min or more]",
+)
+@click.option(
+    "--replicate",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Instead: make N rows of each published file again, compare, and write RESULTS/replications.",
+)
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads per worker.  [default: cores / workers]")
 def command(
     variants: str | None,
@@ -33,6 +69,15 @@ def command(
     yes: bool,
     plugins: tuple[Path, ...],
     offload: bool,
+    artefacts: str,
+    engine: str,
+    slurm: str,
+    ray: str,
+    strict: bool,
+    redo: tuple[str, ...],
+    max_failures: str | None,
+    task_timeout: float | None,
+    replicate: int | None,
     threads: int | None,
 ) -> int:
     """Make the videos that are missing, measure them, show the table.
@@ -43,7 +88,65 @@ def command(
     from harness.terminal import JsonConsole, TextConsole
     from harness.wishes import RunOptions
 
+    factory, gpus_elsewhere = _engine(engine, slurm, ray)
     options = RunOptions(
-        variants, suite, metrics, limit, results, dry_run, yes, plugins, threads or 0, tuple(sys.argv[1:]), offload
+        variants,
+        suite,
+        metrics,
+        limit,
+        results,
+        dry_run,
+        yes,
+        plugins,
+        threads or 0,
+        tuple(sys.argv[1:]),
+        offload,
+        strict,
+        math.inf if task_timeout == 0 else task_timeout,
+        max_failures,
+        redo,
+        artefacts,
+        gpus_elsewhere=gpus_elsewhere,
     )
-    return run(options, JsonConsole() if as_json else TextConsole())
+    if replicate is not None:
+        return _replicate(options, replicate, as_json)
+    return run(options, JsonConsole() if as_json else TextConsole(), factory)
+
+
+def _engine(name: str, slurm: str, ray: str) -> tuple[EngineFactory, bool]:
+    """What starts the workers, and whether GPUs are to be looked for on a cluster's nodes instead of here."""
+    from functools import partial
+
+    from harness.engines.local import LocalEngine
+    from harness.engines.ray import ray_engine, ray_settings
+    from harness.engines.slurm import slurm_engine, slurm_settings
+
+    for option, text in (("slurm", slurm), ("ray", ray)):
+        if text and name != option:
+            raise UsageError("E-OPTION", f"--{option} is for the {option} engine.", fix=f"--engine {option}")
+    if name == "slurm":
+        jobs = slurm_settings(slurm)
+        return partial(slurm_engine, how=jobs), "gpus_per_node" in jobs.parameters
+    if name == "ray":
+        jobs = ray_settings(ray)
+        return partial(ray_engine, how=jobs), "num_gpus" in jobs.parameters
+    return LocalEngine, False
+
+
+def _replicate(options: RunOptions, count: int, as_json: bool) -> int:
+    from harness.errors import EXIT_DONE, EXIT_REFUSED
+    from harness.replicate import replicate
+    from harness.terminal import emit
+
+    found = replicate(options, count, lambda text: click.echo(text, err=True))
+    for path, record in found:
+        same = sum(row.same for row in record.rows)
+        bitwise = sum(row.bitwise for row in record.rows)
+        if as_json:
+            counts = {"rows": len(record.rows), "same": same, "bitwise": bitwise}
+            emit({"variant": record.variant, "file": str(path), **counts})
+        else:
+            click.echo(
+                f"{record.variant}: {same} of {len(record.rows)} rows the same, {bitwise} bitwise   wrote {path}"
+            )
+    return EXIT_DONE if all(row.same for _, record in found for row in record.rows) else EXIT_REFUSED

@@ -31,6 +31,13 @@ class Engine(Protocol):
         """Drop and return what has not started; what is in hand goes on."""
         ...
 
+    def stop(self, task: str) -> None:
+        """End the worker that has the task of this id in hand; the task comes back as ``lost``.
+
+        Nothing happens where no worker has it: it may have ended at the same moment.
+        """
+        ...
+
     def in_hand(self) -> Mapping[str, str]:
         """What each worker is doing: worker name -> label of its task, empty when idle."""
         ...

@@ -15,8 +15,8 @@ class FakeEngine:
 
     Args:
         work: does a task, such as ``Worker(bench).handle``.
-        script: task id -> outcomes of its successive attempts: ``lost``, ``retryable``, ``fatal`` or ``work``;
-            after the last one, ``work``.
+        script: task id -> outcomes of its successive attempts: ``lost``, ``retryable``, ``fatal``, ``hangs`` (until
+            it is stopped) or ``work``; after the last one, ``work``.
     """
 
     def __init__(self, work: Work, script: Mapping[str, Sequence[str]] | None = None) -> None:
@@ -24,6 +24,8 @@ class FakeEngine:
         self.script = {key: deque(outcomes) for key, outcomes in (script or {}).items()}
         self.queue: deque[Task] = deque()
         self.done: list[Task] = []
+        self.hanging: dict[str, Task] = {}
+        self.stopped: list[Task] = []
         self.closed = False
 
     def submit(self, task: Task) -> None:
@@ -32,12 +34,17 @@ class FakeEngine:
 
     def poll(self, timeout: float) -> list[Event]:
         """Do the next task."""
+        if self.stopped:
+            return [_scripted(self.stopped.pop(0), "lost")]
         if not self.queue:
             return []
         task = self.queue.popleft()
         self.done.append(task)
         outcomes = self.script.get(task.id)
         outcome = outcomes.popleft() if outcomes else "work"
+        if outcome == "hangs":
+            self.hanging[task.id] = task
+            return [Event("started", task, "fake")]
         end = self.work(task) if outcome == "work" else _scripted(task, outcome)
         return [Event("started", task, "fake"), end]
 
@@ -47,9 +54,14 @@ class FakeEngine:
         self.queue.clear()
         return dropped
 
+    def stop(self, task: str) -> None:
+        """Lose a task that hangs."""
+        if task in self.hanging:
+            self.stopped.append(self.hanging.pop(task))
+
     def in_hand(self) -> Mapping[str, str]:
-        """Nothing: a task is over when poll returns."""
-        return {"fake": ""}
+        """The tasks that hang; any other is over when poll returns."""
+        return {"fake": ", ".join(task.label for task in self.hanging.values())}
 
     def close(self, *, kill: bool = False) -> None:
         """Note that the engine was closed."""

@@ -1,16 +1,19 @@
 """Workers as processes on this machine: one generating worker per device, and one that measures.
 
 A worker that runs out of its own kind of work helps with the other on a CPU; on a GPU the measuring worker never
-loads a second copy of a video model. A worker that dies is replaced, and its task is reported as lost.
+loads a second copy of a video model. A worker that dies is replaced, and its task is reported as lost; one that has
+not become ready in ten minutes is taken to hang and ended.
 """
 
 from __future__ import annotations
 
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,6 +27,7 @@ from harness.tasks import READY, STOP, Event, Fault, GenerateTask, Task, dump_ta
 
 MAX_STARTS_WITHOUT_WORK = 3
 GRACE_SECONDS = 10.0
+START_SECONDS = 600.0
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
 
 
@@ -62,6 +66,8 @@ class _Process:
     task: Task | None = None
     loaded: str = ""
     starts: int = 1
+    started_at: float = field(default_factory=time.monotonic)
+    late: bool = False
     reader: threading.Thread | None = field(default=None, repr=False)
 
 
@@ -83,6 +89,7 @@ class LocalEngine:
 
     def poll(self, timeout: float) -> list[Event]:
         """Give free workers work, and collect what they report."""
+        self._end_late()
         self._assign()
         events: list[Event] = []
         try:
@@ -99,6 +106,12 @@ class LocalEngine:
         """Drop and return what no worker has."""
         return self._backlog.clear()
 
+    def stop(self, task: str) -> None:
+        """End the worker that has a task in hand."""
+        for process in self._processes.values():
+            if process.task and process.task.id == task:
+                _kill(process)
+
     def in_hand(self) -> Mapping[str, str]:
         """What each worker is doing."""
         return {p.name: p.task.label if p.task else "" for p in self._processes.values()}
@@ -107,12 +120,19 @@ class LocalEngine:
         """End the workers, after their task in hand or at once."""
         for process in self._processes.values():
             if kill:
-                process.handle.kill()
+                _kill(process)
             else:
                 self._send(process, STOP)
         for process in self._processes.values():
             _end(process)
         self._processes = {}
+
+    def _end_late(self) -> None:
+        """End what hangs before it is ready; its reader then reports it like any worker that dies."""
+        for process in self._processes.values():
+            if not (process.ready or process.late) and time.monotonic() - process.started_at > START_SECONDS:
+                process.late = True
+                _kill(process)
 
     def _assign(self) -> None:
         for process in self._processes.values():
@@ -218,13 +238,20 @@ def _environment(threads: int) -> dict[str, str]:
     return environment
 
 
+def _kill(process: _Process) -> None:
+    """End a worker and whatever it has started: all of them are in the session that was made for it."""
+    if process.handle.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.handle.pid, signal.SIGKILL)
+
+
 def _end(process: _Process) -> None:
     """Wait for a process that was told to end, and let go of its pipes."""
     handle = process.handle
     try:
         handle.wait(GRACE_SECONDS)
     except subprocess.TimeoutExpired:
-        handle.kill()
+        _kill(process)
         handle.wait()
     if process.reader:
         process.reader.join(GRACE_SECONDS)
@@ -240,10 +267,11 @@ def _died(code: int) -> str:
 
 
 def _cannot_start(process: _Process, code: int) -> HarnessError:
+    late = f"it was not ready after {START_SECONDS:.0f} s" if process.late else f"status {code}"
     lines = process.log.read_text(errors="replace").strip().splitlines()
     return HarnessError(
         "E-WORKER",
-        f"The worker '{process.name}' ended before it could work (status {code}).",
+        f"The worker '{process.name}' ended before it could work ({late}).",
         where=str(process.log),
         why="\n".join(lines[-8:]),
     )

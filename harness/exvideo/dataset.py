@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -106,15 +106,48 @@ class Latents:
     def __len__(self) -> int:
         return len(self.latents)
 
+    @property
+    def clip_shape(self) -> tuple[int, ...]:
+        """Of the latents of one clip: (T, C, h, w)."""
+        return tuple(self.latents.shape[1:])
+
+    @property
+    def image_size(self) -> tuple[int, ...]:
+        """Height and width in pixels."""
+        return tuple(self.first.shape[1:3])
+
+    def take(self, index: Tensor) -> Self:
+        """The clips of these numbers, in their order."""
+        return type(self)(**{name: tensor[index] for name, tensor in self.tensors().items()})
+
     def tensors(self) -> dict[str, Tensor]:
         """By field name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
+class Clips(Protocol):
+    """Encoded clips, in memory or in files."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def clip_shape(self) -> tuple[int, ...]:
+        """Of the latents of one clip: (T, C, h, w)."""
+        ...
+
+    @property
+    def image_size(self) -> tuple[int, ...]:
+        """Height and width in pixels."""
+        ...
+
+    def take(self, index: Tensor) -> Latents:
+        """The clips of these numbers, in their order."""
+        ...
+
+
 Report = Callable[[int, int], None]
 
 
-@torch.no_grad()
 def encode(
     source: Source, components: Components, num_frames: int, *, chunk: int = 40, report: Report | None = None
 ) -> Latents:
@@ -128,23 +161,31 @@ def encode(
         if len(example.frames) != num_frames:
             why = f"clip {index} has {len(example.frames)} frames, {num_frames} were asked for"
             raise UsageError("E-DATA", f"{source.name} cannot be used.", why=why)
-        pixels = to_pixels(example.frames)
-        latents = torch.cat([components.vae.encode(piece).cpu() for piece in torch.split(pixels, chunk)]).half()
-        if not bool(torch.isfinite(latents).all()):
+        row = encode_clip(example, components, chunk)
+        if row is None:
             why = f"the latents of clip {index} are not finite in half precision"
             raise UsageError("E-DATA", f"{source.name} cannot be used.", why=why)
-        bucket = motion_bucket(example.frames) if example.bucket is None else example.bucket
-        row = {
-            "latents": latents,
-            "first": torch.from_numpy(example.frames[0].copy()),
-            "embedding": components.embed(pixels[:1])[0].cpu(),
-            "fps": torch.tensor(example.fps),
-            "bucket": torch.tensor(bucket),
-        }
         columns.put(index, row)
         if report:
             report(index + 1, total)
     return Latents(**columns.tensors)
+
+
+@torch.no_grad()
+def encode_clip(example: Example, components: Components, chunk: int) -> dict[str, Tensor] | None:
+    """A row of `Latents` by field, ``chunk`` frames encoded at a time; None if the latents overflow half precision."""
+    pixels = to_pixels(example.frames)
+    latents = torch.cat([components.vae.encode(piece).cpu() for piece in torch.split(pixels, chunk)]).half()
+    if not bool(torch.isfinite(latents).all()):
+        return None
+    bucket = motion_bucket(example.frames) if example.bucket is None else example.bucket
+    return {
+        "latents": latents,
+        "first": torch.from_numpy(example.frames[0].copy()),
+        "embedding": components.embed(pixels[:1])[0].cpu(),
+        "fps": torch.tensor(example.fps),
+        "bucket": torch.tensor(bucket),
+    }
 
 
 class _Columns:

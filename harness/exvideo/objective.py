@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from harness.exvideo.base import Components
-from harness.exvideo.dataset import Latents
+from harness.exvideo.dataset import Clips
 from harness.exvideo.image import to_pixels
 from harness.exvideo.pipeline import autocast
 from harness.exvideo.posttune_config import Loss, PosttuneConfig
@@ -61,29 +61,36 @@ def _order(seed: int, epoch: int, clips: int) -> tuple[int, ...]:
     return tuple(torch.randperm(clips, generator=stream(seed, "order", epoch)).tolist())
 
 
-def training_batch(config: PosttuneConfig, data: Latents, components: Components, step: int) -> Batch:
-    """The batch of a step. It depends on the seed, the step and the data settings, not on the extension."""
-    index = clips_of_step(config.seed, step, config.batch, len(data))
-    count = len(index)
+def training_batch(
+    config: PosttuneConfig, data: Clips, components: Components, step: int, part: int = 0, parts: int = 1
+) -> Batch:
+    """The batch of a step, or one of its ``parts``, each of ``config.batch`` clips.
+
+    It depends on the seed, the step and the data settings, not on the extension; and every draw is made for the whole
+    step, so that its parts are together what one batch of all its clips would be.
+    """
+    count, rows = config.batch * parts, slice(config.batch * part, config.batch * (part + 1))
+    index = clips_of_step(config.seed, step, count, len(data))
     draw = functools.partial(stream, config.seed)
     strength = torch.zeros(count)
     if config.augmentation is not None:
         mean, std = config.augmentation
         strength = (mean + std * torch.randn(count, generator=draw("strength", step))).exp()
-    image_noise = torch.randn(count, 3, *data.first.shape[1:3], generator=draw("image", step))
+    image_noise = torch.randn(count, 3, *data.image_size, generator=draw("image", step))
     keep = torch.rand(count, generator=draw("keep", step)) >= config.dropout
-    noise = torch.randn(count, *data.latents.shape[1:], generator=draw("noise", step))
+    noise = torch.randn(count, *data.clip_shape, generator=draw("noise", step))
     sigma = draw_sigma(config, count, draw("sigma", step))
-    return _assemble(config, data, components, index, noise, sigma, strength, image_noise, keep)
+    drawn = (index, noise, sigma, strength, image_noise, keep)
+    return _assemble(config, data, components, *(tensor[rows] for tensor in drawn))
 
 
-def held_out_batch(config: PosttuneConfig, data: Latents, components: Components, clips: range, number: int) -> Batch:
+def held_out_batch(config: PosttuneConfig, data: Clips, components: Components, clips: range, number: int) -> Batch:
     """Validation clips at the sigma of that ``number``, with noise that depends on clip and sigma alone."""
     index = torch.tensor(list(clips))
-    noise = torch.stack([torch.randn(data.latents.shape[1:], generator=stream("held-out", c, number)) for c in clips])
+    noise = torch.stack([torch.randn(data.clip_shape, generator=stream("held-out", c, number)) for c in clips])
     sigma = torch.full((len(index),), HELD_OUT_SIGMAS[number])
     strength, keep = torch.zeros(len(index)), torch.ones(len(index), dtype=torch.bool)
-    image_noise = torch.zeros(len(index), 3, *data.first.shape[1:3])
+    image_noise = torch.zeros(len(index), 3, *data.image_size)
     return _assemble(config, data, components, index, noise, sigma, strength, image_noise, keep)
 
 
@@ -97,7 +104,7 @@ def draw_sigma(config: PosttuneConfig, count: int, generator: torch.Generator) -
 @torch.no_grad()
 def _assemble(
     config: PosttuneConfig,
-    data: Latents,
+    data: Clips,
     components: Components,
     index: Tensor,
     noise: Tensor,
@@ -108,15 +115,16 @@ def _assemble(
 ) -> Batch:
     device = components.device
     factor = components.vae.factor if config.latent_factor is None else config.latent_factor
-    first = to_pixels(data.first[index]) + strength[:, None, None, None] * image_noise
+    rows = data.take(index)
+    first = to_pixels(rows.first) + strength[:, None, None, None] * image_noise
     kept = keep.float().to(device)
     return Batch(
-        clean=data.latents[index].to(device).float() * factor,
+        clean=rows.latents.to(device).float() * factor,
         noise=noise.to(device),
         sigma=sigma.to(device),
         image=components.vae.encode(first) * kept[:, None, None, None],
-        embedding=data.embedding[index].to(device)[:, None] * kept[:, None, None],
-        ids=torch.stack([data.fps[index] - 1.0, data.bucket[index].float(), strength], dim=1).to(device),
+        embedding=rows.embedding.to(device)[:, None] * kept[:, None, None],
+        ids=torch.stack([rows.fps - 1.0, rows.bucket.float(), strength], dim=1).to(device),
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -13,15 +15,19 @@ from typing import Any
 import torch
 from torch import nn
 
-from harness.errors import Refused, UsageError
+from harness.errors import CannotStart, Refused, UsageError
 from harness.exvideo.base import Components, base_digest, load_base
 from harness.exvideo.checkpoint import Header, save_checkpoint
-from harness.exvideo.dataset import Latents, cached, open_source
 from harness.exvideo.extension import ExtensionConfig, extend
 from harness.exvideo.freezing import ParameterCount, count_parameters, freeze
 from harness.exvideo.objective import HELD_OUT_SIGMAS, learning_rate
+from harness.exvideo.parallel import Processes, this_process
 from harness.exvideo.posttune_config import PosttuneConfig
+from harness.exvideo.scalars import Scalars
 from harness.exvideo.trainer import Trainer
+from harness.exvideo.training_data import TrainingData, open_training_data, settled
+from harness.memory import ran_out
+from harness.spool import write_atomic
 
 ENCODERS = ("vae", "image_encoder")
 PACKAGES = ("exvideo-bench", "torch", "diffusers", "transformers")
@@ -29,7 +35,11 @@ PACKAGES = ("exvideo-bench", "torch", "diffusers", "transformers")
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a post-tuning is. ``stage`` is ``encode`` (clips) or ``train`` (steps)."""
+    """How far a post-tuning is.
+
+    ``stage`` is ``encode`` (clips, or videos), ``data`` (usable videos of all, with a note on each other one) or
+    ``train`` (steps).
+    """
 
     stage: str
     done: int
@@ -38,6 +48,7 @@ class Progress:
     lr: float | None = None
     held_out: float | None = None
     seconds: float = 0.0
+    notes: tuple[str, ...] = ()
 
 
 Report = Callable[[Progress], None]
@@ -45,13 +56,17 @@ Report = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a post-tuning left behind. ``finished`` is false where a time limit stopped it."""
+    """What a post-tuning left behind.
+
+    ``finished`` is false where a time limit stopped it. ``speaks`` is true in one process of those that shared it.
+    """
 
     path: Path
     steps: int
     finished: bool
     held_out_start: float
     held_out_end: float
+    speaks: bool = True
 
 
 def posttune(
@@ -63,7 +78,8 @@ def posttune(
     """Train an extension and write its checkpoint.
 
     An unfinished training leaves ``<out>.state``; calling again with the same settings continues it exactly. The log
-    gets a JSON row per ``log_every`` steps, and one per held-out evaluation.
+    gets a JSON row per ``log_every`` steps, and one per held-out evaluation. Started by ``accelerate launch``, several
+    processes share the work; the first one writes and reports.
 
     Args:
         config: the recipe.
@@ -72,8 +88,8 @@ def posttune(
         should_stop: asked between steps; once true, the state is saved and `KeyboardInterrupt` raised.
 
     Raises:
-        UsageError: E-SETTINGS, E-EXTENSION, E-DATA, E-POLICY (nothing to train), E-OUTPUT.
-        CannotStart: E-WEIGHTS, E-CACHE, E-CHECKPOINT.
+        UsageError: E-SETTINGS, E-EXTENSION, E-DATA, E-SIZE, E-POLICY (nothing to train), E-OUTPUT.
+        CannotStart: E-WEIGHTS, E-NO-GPU, E-CACHE, E-CHECKPOINT, E-EXTRA, E-MEMORY.
         Refused: E-EXISTS, the checkpoint is there already; E-RESUME, the state belongs to another training.
         ItemError: E-NAN, the loss diverged.
     """
@@ -81,27 +97,72 @@ def posttune(
         raise Refused(
             "E-EXISTS", "The checkpoint exists already.", where=str(config.out), fix="another --out, or delete it"
         )
+    processes = this_process()
+    if processes.rank:
+        report = None
+    if processes.device is not None:
+        config = dataclasses.replace(config, device=str(processes.device))
     if config.threads:
         torch.set_num_threads(config.threads)
     components, base = load_base(config.base, config.device), base_digest(config.base)
+    config = settled(config, components)
     extension, parameters = _extended(config, components)
-    data = cached(
-        config.cache,
-        open_source(config.data, config.validation_clips),
-        components,
-        config.num_frames,
-        base_digest(config.base, ENCODERS),
-        report=(lambda done, total: report(Progress("encode", done, total))) if report else None,
-    )
-    run = _Run(config, Trainer(config, components, parameters), data, config.fingerprint(base), report)
-    run.train(should_stop)
+    data = _opened(config, components, processes, report)
+    trainer = Trainer(config, components, parameters, processes)
+    run = _Run(config, trainer, data, config.fingerprint(base, data.name, processes.count), report)
+    with _memory_told(config):
+        run.train(should_stop)
     count = count_parameters(components.unet, config.policy)
-    save_checkpoint(config.out, run.trainer.ema, Header(extension, base, _history(run, count, command)))
-    finished = run.trainer.step == config.steps
-    if finished:
-        config.state_path.unlink(missing_ok=True)
+    finished = trainer.step == config.steps
+    if processes.rank == 0:
+        save_checkpoint(config.out, trainer.ema, Header(extension, base, _history(run, count, command)))
+        if finished:
+            config.state_path.unlink(missing_ok=True)
+    processes.end()
     start, end = (run.held_out[i]["held_out"] for i in (0, -1))
-    return Outcome(config.out, run.trainer.step, finished, start, end)
+    return Outcome(config.out, trainer.step, finished, start, end, speaks=processes.rank == 0)
+
+
+@contextlib.contextmanager
+def _memory_told(config: PosttuneConfig) -> Iterator[None]:
+    """Where memory runs out, the ways to need less of it that have not been taken yet.
+
+    Raises:
+        CannotStart: E-MEMORY.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not ran_out(error):
+            raise
+        on_gpu = config.device.startswith("cuda")
+        ways = {
+            "--checkpointing": not config.gradient_checkpointing,
+            f"--batch 1 --accumulate {config.batch * config.accumulate}": config.batch > 1,
+            "--precision bf16": on_gpu and config.precision == "full",
+            "--optimiser adamw-8bit": on_gpu and config.optimiser != "adamw-8bit",
+        }
+        left = ", then ".join(way for way, is_left in ways.items() if is_left)
+        raise CannotStart(
+            "E-MEMORY",
+            "Memory ran out in post-tuning.",
+            where=config.device,
+            why=(str(error).strip() or type(error).__name__).splitlines()[0],
+            fix=f"the same command with {left}" if left else "a smaller --size, or fewer --frames",
+        ) from error
+
+
+def _opened(
+    config: PosttuneConfig, components: Components, processes: Processes, report: Report | None
+) -> TrainingData:
+    """The clips, and what is to be said about videos that are none."""
+    tell = (lambda done, total: report(Progress("encode", done, total))) if report else None
+    data = open_training_data(config, components, base_digest(config.base, ENCODERS), processes, tell)
+    if report and data.usable:
+        notes = [f"{name}: {why}" for name, why in data.unusable.items()]
+        notes += [f"{count} files of {ending} are no videos" for ending, count in sorted(data.ignored.items())]
+        report(Progress("data", data.usable, data.usable + len(data.unusable), notes=tuple(notes)))
+    return data
 
 
 def _extended(config: PosttuneConfig, components: Components) -> tuple[ExtensionConfig, dict[str, nn.Parameter]]:
@@ -130,41 +191,62 @@ class _Run:
         self,
         config: PosttuneConfig,
         trainer: Trainer,
-        data: dict[str, Latents],
+        data: TrainingData,
         fingerprint: str,
         report: Report | None,
     ) -> None:
         self.config, self.trainer, self.data = config, trainer, data
         self.fingerprint, self.report = fingerprint, report
+        self.processes = trainer.processes
         self.held_out: list[dict[str, Any]] = []
+        self.scalars: Scalars | None = None
 
     def train(self, should_stop: Callable[[], bool]) -> None:
         """Steps until the last one, or the time limit; `KeyboardInterrupt`, state saved, once ``should_stop``."""
-        config, trainer = self.config, self.trainer
-        if config.state_path.exists():
-            trainer.resume(config.state_path, self.fingerprint)
-        self._start_log()
+        if self.config.state_path.exists():
+            self.trainer.resume(self.config.state_path, self.fingerprint)
+        if self.config.tensorboard is not None and self.processes.rank == 0:
+            self.scalars = Scalars(self.config.tensorboard, self.trainer.step)
+        try:
+            self._start_log()
+            self._steps(should_stop)
+        finally:
+            if self.scalars is not None:
+                self.scalars.close()
+
+    def _steps(self, should_stop: Callable[[], bool]) -> None:
+        config, trainer, processes = self.config, self.trainer, self.processes
         begin, before = time.monotonic(), trainer.seconds
         saved = begin
-        while trainer.step < config.steps and not self._out_of_time(begin):
-            if should_stop():
-                trainer.save(config.state_path, self.fingerprint)
+        # Several processes have to leave together: one that went on would wait for the others' gradients.
+        while trainer.step < config.steps and not processes.any(self._out_of_time(begin)):
+            if processes.any(should_stop()):
+                self._save_together()
                 raise KeyboardInterrupt
-            trainer.advance(self.data["train"])
+            trainer.advance(self.data.train)
             trainer.seconds = before + time.monotonic() - begin
             if trainer.step % config.log_every == 0:
                 self._log_loss()
             if trainer.step % config.validate_every == 0:
                 self._validate()
             if time.monotonic() - saved > 60 * config.save_minutes:
-                trainer.save(config.state_path, self.fingerprint)
+                self._save()
                 saved = time.monotonic()
         if trainer.step % config.log_every:
             self._log_loss()
         if trainer.step % config.validate_every:
             self._validate()
         if trainer.step < config.steps:
-            trainer.save(config.state_path, self.fingerprint)
+            self._save_together()
+
+    def _save_together(self) -> None:
+        """Before all leave: a process that ended first would have the launcher end the one that is still writing."""
+        self._save()
+        self.processes.wait()
+
+    def _save(self) -> None:
+        if self.processes.rank == 0:
+            self.trainer.save(self.config.state_path, self.fingerprint)
 
     def _out_of_time(self, begin: float) -> bool:
         limit = self.config.minutes
@@ -175,8 +257,11 @@ class _Run:
         path = self.config.log_path
         rows = _read_rows(path) if self.trainer.step else []
         rows = [row for row in rows if row["step"] <= self.trainer.step]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        self.processes.wait()  # the first process writes what all have read
+        if self.processes.rank == 0:
+            write_atomic(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
+        if not rows and self.data.unusable:
+            self._write({"step": 0, "unusable": dict(self.data.unusable)})
         self.held_out = [row for row in rows if "held_out" in row]
         if not self.held_out:
             self._validate()
@@ -191,20 +276,24 @@ class _Run:
         self._tell(loss=running, lr=rate)
 
     def _validate(self) -> None:
-        by_sigma = self.trainer.held_out(self.data["validation"])
+        by_sigma = self.trainer.held_out(self.data.validation)
         mean = sum(by_sigma) / len(by_sigma)
         self.held_out.append({"step": self.trainer.step, "held_out": mean, "by_sigma": by_sigma})
         self._write(self.held_out[-1])
         self._tell(held_out=mean)
 
     def _write(self, row: dict[str, Any]) -> None:
+        if self.processes.rank:
+            return
         with self.config.log_path.open("a") as file:
             file.write(json.dumps(row) + "\n")
+        if self.scalars is not None:
+            self.scalars.write(row)
 
-    def _tell(self, **values: float) -> None:
+    def _tell(self, loss: float | None = None, lr: float | None = None, held_out: float | None = None) -> None:
         if self.report:
             trainer = self.trainer
-            self.report(Progress("train", trainer.step, self.config.steps, seconds=trainer.seconds, **values))
+            self.report(Progress("train", trainer.step, self.config.steps, loss, lr, held_out, trainer.seconds))
 
 
 def _read_rows(path: Path) -> Sequence[dict[str, Any]]:
@@ -222,7 +311,7 @@ def _history(run: _Run, count: ParameterCount, command: str) -> dict[str, Any]:
     trainer = run.trainer
     return {
         "command": command,
-        "recipe": run.config.recipe(),
+        "recipe": run.config.recipe(run.data.name, run.processes.count),
         "steps": trainer.step,
         "seconds": round(trainer.seconds, 1),
         "running_loss": trainer.running,
@@ -231,10 +320,15 @@ def _history(run: _Run, count: ParameterCount, command: str) -> dict[str, Any]:
             "start": run.held_out[0]["by_sigma"],
             "end": run.held_out[-1]["by_sigma"],
         },
+        **_videos(run.data),
         "parameters": {"trainable": count.trainable, "new": count.new, "total": count.total},
         "device": _device_name(run.config.device),
         "versions": {name: version(name) for name in PACKAGES},
     }
+
+
+def _videos(data: TrainingData) -> dict[str, Any]:
+    return {"videos": {"usable": data.usable, "unusable": len(data.unusable)}} if data.usable else {}
 
 
 def _device_name(device: str) -> str:

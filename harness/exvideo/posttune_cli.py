@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 CONVS = ("none", "identity")
 POSITIONS = ("sin", "reflect", "learn_reflect", "learn_rand", "learn_sin")
 POLICIES = ("temporal", "new_only", "none")
+OPTIMISERS = ("adamw", "adamw-fused", "adamw-8bit")
 DEFAULTS: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(PosttuneConfig)}
 REPORT_SECONDS = 2.0
+MAX_NOTES = 20
 
 
 def _option(flag: str, field: str, help_text: str, **rest: Any) -> Callable[[Any], Any]:
@@ -49,11 +51,18 @@ _PATH = click.Path(path_type=Path)
 @_choice("--conv", "conv", CONVS, "Temporal convolution, initialised as the identity.")
 @_choice("--positions", "positions", POSITIONS, "Embedding of the frame number; learn_* is a trained table.")
 @_choice("--policy", "policy", POLICIES, "What is trained: the whole temporal blocks, or the additions alone.")
-@_option("--data", "data", "Training clips: world:COUNT.", metavar="SOURCE")
+@_option("--data", "data", "world:COUNT, a folder of videos, or a manifest (.csv, .jsonl).", metavar="SOURCE")
 @_option("--validation-clips", "validation_clips", "Clips of the held-out loss.", type=int)
-@_option("--cache", "cache", "Latent cache, made once and shared by trainings.", type=_PATH)
+@click.option("--size", metavar="WxH", help="Of clips from videos.  [default: the base's, at most 512x512]")
+@_option("--stride", "stride", "Take every so many frames of a video.", type=int)
+@_option("--clip-fps", "clip_fps", "Take so many frames a second instead, by their times.", type=float)
+@_option("--clips", "clips_per_video", "At most so many clips of a video, one after the other.", type=int)
+@_option("--upscale/--no-upscale", "upscale", "Use videos that are smaller than the clips, too.")
+@_option("--cache", "cache", "Latent cache, shared by trainings: a file, or a folder for videos.", type=_PATH)
 @_option("--steps", "steps", "Optimiser steps.", type=int)
-@_option("--batch", "batch", "Clips per step.", type=int)
+@_option("--batch", "batch", "Clips at a time, in each process.", type=int)
+@_option("--accumulate", "accumulate", "Batches that make a step.", type=int)
+@_choice("--optimiser", "optimiser", OPTIMISERS, "AdamW: plain, in one kernel, or with 8-bit moments.")
 @_option("--lr", "lr", "Peak learning rate.", type=float)
 @_choice("--schedule", "schedule", ("cosine", "constant"), "Course of the learning rate.")
 @_option("--warmup", "warmup", "Steps of linear warm-up.", type=int)
@@ -78,17 +87,28 @@ _PATH = click.Path(path_type=Path)
 @_option("--device", "device", "cpu, cuda or cuda:N.")
 @_option("--threads", "threads", "CPU threads; 0 leaves it to torch.", type=int)
 @_option("--minutes", "minutes", "Stop after so many minutes; the same command continues.", type=float)
+@_option("--save-minutes", "save_minutes", "How often the state is saved.", type=float)
+@_option("--log-every", "log_every", "Steps between rows of the log.", type=int)
+@_option("--validate-every", "validate_every", "Steps between held-out losses.", type=int)
 @_option("--log", "log", "JSON-lines log; beside the checkpoint by default.", type=_PATH)
-def posttune(augmentation: str, **options: Any) -> None:
+@_option("--tensorboard", "tensorboard", "Folder of a log for TensorBoard besides.", type=_PATH)
+def posttune(augmentation: str, size: str | None, **options: Any) -> None:
     """Train an extension checkpoint for a base.
 
     Stopping (Ctrl-C, --minutes, a crash) loses little: the same command continues from the last saved state, exactly.
+    Several GPUs: accelerate launch --multi_gpu --num_processes N -m harness posttune ...
+
+    Of each video the first frames are taken, scaled to cover the size and cut evenly at the edges. Videos that cannot
+    be used are named with the reason. A manifest has a column path, and optionally motion_bucket, which is measured
+    otherwise, and caption, which SVD does not read.
     """
-    config = PosttuneConfig(augmentation=parse_augmentation(augmentation), **options)
+    config = PosttuneConfig(augmentation=parse_augmentation(augmentation), size=parse_size(size), **options)
     from harness.exvideo.posttune import posttune as train
 
     with _graceful_stop() as stopped:
         outcome = train(config, _Reporter(), recorded_command(sys.argv[1:]), stopped)
+    if not outcome.speaks:
+        return
     change = f"held-out loss {outcome.held_out_start:.4f} -> {outcome.held_out_end:.4f}"
     state = "done" if outcome.finished else "time is up, the same command continues;"
     click.echo(f"{state} {outcome.steps} of {config.steps} steps, {change}", err=True)
@@ -111,6 +131,20 @@ def parse_augmentation(text: str) -> tuple[float, float] | None:
     return mean, std
 
 
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """``WIDTHxHEIGHT`` in pixels, or nothing.
+
+    Raises:
+        UsageError: E-SETTINGS, neither of the two.
+    """
+    if text is None:
+        return None
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise UsageError("E-SETTINGS", f"--size '{text}' is not understood.", fix="WIDTHxHEIGHT, such as 1024x576")
+    return int(width), int(height)
+
+
 def recorded_command(arguments: list[str]) -> str:
     """The command for the checkpoint's history. Paths keep their last part: the rest is about one machine."""
     shortened = []
@@ -125,10 +159,15 @@ class _Reporter:
     """Prints progress to stderr, at most every `REPORT_SECONDS` except for held-out losses."""
 
     def __init__(self) -> None:
-        self.last = 0.0
+        self.last, self.encoding = 0.0, time.monotonic()
 
     def __call__(self, progress: Progress) -> None:
+        if progress.stage == "data":
+            _tell_of_videos(progress)
+            return
         now, ends = time.monotonic(), progress.done in (0, progress.total)
+        if progress.stage == "encode" and progress.done == 1:
+            self.encoding = now
         if progress.held_out is not None:
             click.echo(f"train    {progress.done}/{progress.total}  held-out loss {progress.held_out:.4f}", err=True)
             return
@@ -136,7 +175,10 @@ class _Reporter:
             return
         self.last = now
         if progress.stage == "encode":
-            click.echo(f"encode   {progress.done}/{progress.total} clips", err=True)
+            since_first = max(progress.done - 1, 1)
+            left = (progress.total - progress.done) * (now - self.encoding) / since_first / 60
+            told = f"  {left:.0f} min left" if progress.done > 1 else ""
+            click.echo(f"encode   {progress.done}/{progress.total}{told}", err=True)
             return
         pace = progress.seconds / max(progress.done, 1)
         left = (progress.total - progress.done) * pace / 60
@@ -145,6 +187,15 @@ class _Reporter:
             f"  {pace:.2f} s/step  {left:.0f} min left",
             err=True,
         )
+
+
+def _tell_of_videos(progress: Progress) -> None:
+    """How many videos are usable, and what is the matter with the others: with the first ones, of what may be many."""
+    click.echo(f"videos   {progress.done} usable, {progress.total - progress.done} not", err=True)
+    for note in progress.notes[:MAX_NOTES]:
+        click.echo(f"         {note}", err=True)
+    if len(progress.notes) > MAX_NOTES:
+        click.echo(f"         and {len(progress.notes) - MAX_NOTES} more, all in the log", err=True)
 
 
 @contextlib.contextmanager

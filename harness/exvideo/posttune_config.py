@@ -19,8 +19,15 @@ if TYPE_CHECKING:
 Loss = Literal["edm", "exvideo"]
 Schedule = Literal["cosine", "constant"]
 
+Optimiser = Literal["adamw", "adamw-fused", "adamw-8bit"]
+
 # These change how a training runs and what it writes, not what it computes.
-OPERATIONAL = ("out", "cache", "log", "threads", "minutes", "save_minutes", "log_every", "validate_every", "device")
+OPERATIONAL = (
+    *("out", "cache", "log", "threads", "minutes", "save_minutes", "log_every", "validate_every", "device"),
+    "tensorboard",
+)
+# Settings that a recipe names only where they are not at their default, as recipes did before there was a choice.
+SPARSE = ("size", "stride", "clip_fps", "clips_per_video", "upscale", "accumulate", "optimiser")
 
 
 @dataclass(frozen=True)
@@ -33,10 +40,16 @@ class PosttuneConfig:
         conv, positions: the extension, see `harness.exvideo.extension.ExtensionConfig`.
         policy: what is trained, see `harness.exvideo.freezing`.
         num_frames: the extended length.
-        data: name of the clips, such as ``world:2000``.
+        data: name of the clips, such as ``world:2000``, or a folder or manifest of videos.
         validation_clips: clips of the held-out loss.
-        cache: latent cache file, shared by trainings; None keeps the latents in memory only.
-        steps, batch: optimiser steps, clips per step.
+        size, stride, clip_fps, clips_per_video, upscale: how clips are cut from videos, see
+            `harness.exvideo.decoding.ClipRule`; ``size`` is (width, height), None for the base's, at most 512x512.
+        cache: latent cache, shared by trainings: a file, or a folder for videos. None keeps the latents of the world
+            in memory and those of videos in ``latents`` beside the checkpoint.
+        steps, batch: optimiser steps; clips per step, of each process.
+        accumulate: how many times ``batch`` clips make a step, one batch after the other.
+        optimiser: AdamW as torch computes it tensor by tensor, ``fused`` in one kernel, or with moments of 8 bits,
+            which takes bitsandbytes.
         lr, schedule, warmup: peak learning rate, its course, and linear warm-up steps.
         weight_decay, clip_norm: of AdamW; largest norm of the whole gradient.
         ema: decay of the averaged weights that are written.
@@ -51,6 +64,7 @@ class PosttuneConfig:
         seed: of data order, noise and random tables. Every draw depends on the seed and the step alone, so variants
             with one seed see the same clips with the same noise.
         device, threads, minutes: where; CPU threads (0 for torch's choice); stop early after so many minutes.
+        tensorboard: folder for TensorBoard, in addition to the log.
         save_minutes, log_every, validate_every, log: how often state, log rows and held-out losses are written.
 
     Raises:
@@ -65,9 +79,16 @@ class PosttuneConfig:
     policy: Policy = "temporal"
     data: str = "world:2000"
     validation_clips: int = 32
+    size: tuple[int, int] | None = None
+    stride: int = 1
+    clip_fps: float | None = None
+    clips_per_video: int = 1
+    upscale: bool = False
     cache: Path | None = None
     steps: int = 3000
     batch: int = 2
+    accumulate: int = 1
+    optimiser: Optimiser = "adamw"
     lr: float = 4e-4
     schedule: Schedule = "cosine"
     warmup: int = 100
@@ -90,15 +111,18 @@ class PosttuneConfig:
     log_every: int = 50
     validate_every: int = 500
     log: Path | None = None
+    tensorboard: Path | None = None
 
     def __post_init__(self) -> None:
-        for name in ("num_frames", "steps", "batch", "validation_clips", "log_every", "validate_every"):
+        self._require("num_frames", self.num_frames >= 2, "at least 2: one frame has no motion")
+        whole = ("steps", "batch", "accumulate", "validation_clips", "log_every", "validate_every")
+        for name in whole:
             self._require(name, getattr(self, name) >= 1, "at least 1")
         for name in ("lr", "clip_norm", "p_std"):
             self._require(name, getattr(self, name) > 0 and math.isfinite(getattr(self, name)), "above 0")
         for name in ("ema", "dropout"):
             self._require(name, 0 <= getattr(self, name) < 1, "0 or more, below 1")
-        for name in ("warmup", "weight_decay", "threads", "seed"):
+        for name in ("warmup", "weight_decay", "threads", "seed", "save_minutes"):
             self._require(name, getattr(self, name) >= 0, "0 or more")
 
     def _require(self, name: str, holds: bool, fix: str) -> None:
@@ -117,11 +141,21 @@ class PosttuneConfig:
         """The JSON-lines log."""
         return self.log or self.out.with_suffix(".jsonl")
 
-    def recipe(self) -> dict[str, object]:
-        """Everything that decides what is computed, ready for canonical JSON. The base enters by its digest."""
-        values = dataclasses.asdict(self)
-        return {name: value for name, value in values.items() if name not in (*OPERATIONAL, "base")}
+    def recipe(self, data: str | None = None, processes: int = 1) -> dict[str, object]:
+        """Everything that decides what is computed, ready for canonical JSON. The base enters by its digest.
 
-    def fingerprint(self, base_digest: str) -> str:
+        Args:
+            data: what stands for the clips, where the path of videos does not.
+            processes: how many share the training.
+        """
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        values = {
+            name: value
+            for name, value in dataclasses.asdict(self).items()
+            if name not in (*OPERATIONAL, "base") and not (name in SPARSE and value == defaults[name])
+        }
+        return values | ({"data": data} if data else {}) | ({"processes": processes} if processes > 1 else {})
+
+    def fingerprint(self, base_digest: str, data: str | None = None, processes: int = 1) -> str:
         """Identity of the training: equal fingerprints continue each other."""
-        return digest("posttune/1", self.recipe(), base_digest)
+        return digest("posttune/1", self.recipe(data, processes), base_digest)

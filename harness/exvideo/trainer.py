@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from torch import Tensor, nn
 from harness.errors import CannotStart, ItemError, Refused
 from harness.exvideo.base import Components
 from harness.exvideo.checkpoint import save_atomically
-from harness.exvideo.dataset import Latents
+from harness.exvideo.dataset import Clips
 from harness.exvideo.objective import (
     HELD_OUT_SIGMAS,
     held_out_batch,
@@ -22,12 +24,14 @@ from harness.exvideo.objective import (
     loss_per_clip,
     training_batch,
 )
+from harness.exvideo.optimisers import make_optimiser, moments, restore_moments
+from harness.exvideo.parallel import Alone, Processes
 from harness.exvideo.posttune_config import PosttuneConfig
 from harness.keys import canonical_json
 
 ENTRY = "exvideo"
 SMOOTHING = 0.98
-MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+OURS = ("parameter", "ema")  # in a state; what else it holds of a parameter is the optimiser's
 
 
 class Trainer:
@@ -36,16 +40,22 @@ class Trainer:
     ``step`` steps are done; ``running`` is the smoothed loss; ``seconds`` were spent in all runs so far.
     """
 
-    def __init__(self, config: PosttuneConfig, components: Components, parameters: dict[str, nn.Parameter]) -> None:
+    def __init__(
+        self,
+        config: PosttuneConfig,
+        components: Components,
+        parameters: dict[str, nn.Parameter],
+        processes: Processes | None = None,
+    ) -> None:
         self.config, self.components, self.parameters = config, components, parameters
+        self.processes: Processes = processes or Alone()
         self.ema = {name: p.detach().clone() for name, p in parameters.items()}
-        # Decay pulls towards zero, which the convolution's centre and the table are not meant to be; it is ExVideo's
-        # choice all the same, and part of the recipe.
-        self.optimiser = torch.optim.AdamW(parameters.values(), lr=config.lr, weight_decay=config.weight_decay)
+        self.optimiser = make_optimiser(config, parameters.values())
         self.step, self.seconds = 0, 0.0
         self.running: float | None = None
+        self._trained = dataclasses.replace(components, unet=self.processes.prepared(components.unet))
 
-    def advance(self, data: Latents) -> None:
+    def advance(self, data: Clips) -> None:
         """One optimiser step.
 
         Raises:
@@ -54,18 +64,28 @@ class Trainer:
         step = self.step + 1
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self.config, step)
-        batch = training_batch(self.config, data, self.components, step)
-        loss = loss_per_clip(self.config, self.components, batch, self.config.loss).mean()
-        value = loss.item()
-        if not torch.isfinite(loss):
-            raise ItemError("E-NAN", f"The loss is {value} at step {step}.", fix="a lower --lr or --precision full")
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        value = self._accumulate(data, step)
+        if not math.isfinite(value):
+            raise ItemError("E-NAN", f"The loss is {value} at step {step}.", fix="a lower --lr or --precision full")
         nn.utils.clip_grad_norm_(self.parameters.values(), self.config.clip_norm)
         self.optimiser.step()
         self._average(step)
         self.running = value if self.running is None else SMOOTHING * self.running + (1 - SMOOTHING) * value
         self.step = step
+
+    def _accumulate(self, data: Clips, step: int) -> float:
+        """Gradients of the mean loss of a step, over all its parts in all processes; returns that loss."""
+        times, processes = self.config.accumulate, self.processes
+        total = torch.zeros((), device=self.components.device)
+        for time in range(times):
+            part = time * processes.count + processes.rank
+            batch = training_batch(self.config, data, self.components, step, part, times * processes.count)
+            with processes.local(self._trained.unet, last=time == times - 1):
+                loss = loss_per_clip(self.config, self._trained, batch, self.config.loss).mean() / times
+                loss.backward()  # type: ignore[no-untyped-call]
+            total += loss.detach()
+        return processes.mean(total).item()
 
     @torch.no_grad()
     def _average(self, step: int) -> None:
@@ -73,12 +93,12 @@ class Trainer:
         torch._foreach_lerp_(list(self.ema.values()), list(self.parameters.values()), 1 - decay)
 
     @torch.no_grad()
-    def held_out(self, data: Latents) -> list[float]:
+    def held_out(self, data: Clips) -> list[float]:
         """Mean squared error of v of the averaged weights on validation clips, at each of `HELD_OUT_SIGMAS`."""
         with self.averaged():
             return [self._held_out_at(data, number) for number in range(len(HELD_OUT_SIGMAS))]
 
-    def _held_out_at(self, data: Latents, number: int) -> float:
+    def _held_out_at(self, data: Clips, number: int) -> float:
         total = 0.0
         for low in range(0, len(data), self.config.batch):
             clips = range(low, min(low + self.config.batch, len(data)))
@@ -104,8 +124,7 @@ class Trainer:
         tensors = {f"parameter/{n}": p.detach() for n, p in self.parameters.items()}
         tensors |= {f"ema/{n}": t for n, t in self.ema.items()}
         for name, parameter in self.parameters.items():
-            moments = self.optimiser.state.get(parameter, {})
-            tensors |= {f"{key}/{name}": moments[key] for key in MOMENTS if key in moments}
+            tensors |= {f"{key}/{name}": t for key, t in moments(self.optimiser, parameter).items()}
         record = {"fingerprint": fingerprint, "step": self.step, "seconds": self.seconds, "running": self.running}
         on_cpu = {name: t.cpu().contiguous() for name, t in tensors.items()}
         save_atomically(path, on_cpu, {ENTRY: canonical_json(record)})
@@ -139,11 +158,13 @@ class Trainer:
 
     @torch.no_grad()
     def _restore(self, tensors: dict[str, Tensor]) -> None:
+        held: dict[str, dict[str, Tensor]] = {name: {} for name in self.parameters}
+        for path, tensor in tensors.items():
+            kind, _, name = path.partition("/")
+            if kind not in OURS:
+                held[name][kind] = tensor
         for name, parameter in self.parameters.items():
             parameter.copy_(tensors[f"parameter/{name}"])
             self.ema[name].copy_(tensors[f"ema/{name}"])
-            if f"step/{name}" in tensors:
-                moments = {key: tensors[f"{key}/{name}"] for key in MOMENTS}
-                self.optimiser.state[parameter] = {
-                    key: t if key == "step" else t.to(parameter.device) for key, t in moments.items()
-                }
+            if held[name]:
+                restore_moments(self.optimiser, parameter, held[name])

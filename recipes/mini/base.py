@@ -15,6 +15,7 @@ again from the latter with a larger ``--steps``, or hand it to another training 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import sys
 import time
@@ -71,6 +72,16 @@ DROPOUT = 0.1  # share of clips trained without their image, so that guidance ha
 VALIDATION_SIGMAS = (0.1, 0.3, 1.0, 3.0, 10.0, 40.0)
 
 
+def convolve_time(module: nn.Conv3d, x: Tensor) -> Tensor:
+    """A convolution over time alone, as a two-dimensional one over (time, space): the same sums. With one thread torch
+    sends kernels of [k, 1, 1] to its plain implementation, which takes twice as long."""
+    count, channels, frames, height, width = x.shape
+    kernel = module.weight.flatten(3)
+    flat = x.reshape(count, channels, frames, height * width)
+    padding = (int(module.padding[0]), 0)
+    return nn.functional.conv2d(flat, kernel, module.bias, padding=padding).reshape(count, -1, frames, height, width)
+
+
 class Base(nn.Module):
     """UNet and image tower as one trainable thing."""
 
@@ -80,6 +91,9 @@ class Base(nn.Module):
         self.tower = CLIPVisionModelWithProjection(CLIPVisionConfig(**CLIP))
         nn.init.zeros_(self.unet.conv_out.weight)  # start from the prediction "no change"
         nn.init.zeros_(self.unet.conv_out.bias)
+        for module in self.unet.modules():
+            if isinstance(module, nn.Conv3d) and module.kernel_size[1:] == (1, 1):
+                module.forward = functools.partial(convolve_time, module)  # type: ignore[method-assign]
 
     def forward(self, state: Tensor, sigma: Tensor, condition: dict[str, Tensor]) -> Tensor:
         """v-prediction [B, T, C, H, W] for the noisy latents ``state`` (not yet scaled) at ``sigma`` [B]."""

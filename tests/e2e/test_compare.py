@@ -44,9 +44,13 @@ def test_compare_from_results_from_files_and_by_factors(cli: Cli) -> None:
 
     assert cli("export", "--variants", "f-*", "--plugin", PLUGIN).returncode == 0
     files = [f"results/published/mini-1/{name}-1.json" for name in ("f-dark", "f-full")]
-    table = cli("compare", *files, "--markdown")
-    assert table.returncode == 0, table.stderr
-    assert "feature rows are not at hand" in table.stdout
+    from_files = cli("compare", *files, "--json")
+    assert from_files.returncode == 0, from_files.stderr
+    jackknifed = {column["metric"]: column for column in json.loads(from_files.stdout)["columns"]}["f_distance@1"]
+    assert "p is the t of the paired jackknife" in jackknifed["note"], "the results carry its values"
+    assert jackknifed["test"]["p"] is not None
+    for name in ("difference", "low", "high"):  # the interval is the one that feature rows give
+        assert jackknifed["test"][name] == pytest.approx(columns["f_distance@1"]["test"][name], rel=1e-6)
 
     (cli.folder / files[1]).write_text((cli.folder / files[1]).read_text().replace('"fps": 10', '"fps": 12'))
     refused = cli("compare", *files)

@@ -8,7 +8,7 @@ import pytest
 
 from harness.paths import video_relpath
 from harness.store import Store
-from tests.e2e.conftest import Cli, failures, summary, table_of
+from tests.e2e.conftest import Cli, failures, notes, summary, table_of
 
 pytestmark = pytest.mark.slow
 
@@ -48,6 +48,48 @@ def test_a_worker_that_dies_is_replaced_and_its_task_tried_twice_more(cli: Cli) 
     assert failures(events) == ["E-WORKER"]
     assert summary(events)["made"] == 1
     assert recorded(cli.folder / "results") == [("E-WORKER", "generate", attempt) for attempt in (1, 2, 3)]
+
+
+def test_a_worker_that_hangs_is_ended_and_the_run_goes_on(cli: Cli) -> None:
+    code, events = cli.events("test-hangs,test-still", "--task-timeout", "4")
+    assert code == 3
+    assert failures(events) == ["E-TIMEOUT"]
+    assert summary(events)["made"] == 3
+    assert recorded(cli.folder / "results") == [("E-TIMEOUT", "generate", 1)]
+
+
+def test_a_video_whose_memory_runs_out_is_made_in_fresh_processes(cli: Cli) -> None:
+    code, events = cli.events("test-memory", "--limit", "1")
+    assert (code, failures(events), summary(events)["made"]) == (0, [], 1)
+    assert recorded(cli.folder / "results") == [("E-MEMORY", "generate", attempt) for attempt in (1, 2)]
+    assert "made with less of it" in notes(events)
+
+
+def test_a_run_stops_at_its_limit_of_failures(cli: Cli) -> None:
+    done = cli.run("test-no-load,test-still", "--limit", "4", "--max-failures", "1")
+    assert done.returncode == 3
+    assert "E-FAILURES" in done.stderr
+    assert "no such layer" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_video_made_again_lies_beside_the_first_and_is_compared_with_it(cli: Cli) -> None:
+    assert cli.run("test-chance").returncode == 0
+    results = cli.folder / "results"
+    before = sorted((results / "videos").rglob("*.mkv"))
+    code, events = cli.events("test-chance", "--redo", "test-chance", TEST_CHANCE="1")
+    assert code == 0
+    assert sorted((r["bitwise"], r["largest"]) for r in summary(events)["redone"]) == [(False, 1), (True, None)]
+    assert (summary(events)["made"], summary(events)["scored"]) == (0, 0)
+    assert "bitwise equal to the first" in notes(events)
+    after = sorted((results / "videos").rglob("*.mkv"))
+    assert set(before) < set(after)
+    assert len(after) == len(before) + 1, "the one that differs"
+    (results / "cache" / "harness.duckdb").unlink()
+    with Store(results) as store:
+        assert sorted(r.bitwise for r in store.replications()) == [False, True]
+    code, events = cli.events("test-chance")
+    assert (code, summary(events)["reused"], summary(events)["made"]) == (0, 2, 0), "the first is the result"
 
 
 def test_a_damaged_master_is_found_and_deleting_it_mends_it(cli: Cli) -> None:

@@ -47,6 +47,18 @@ def test_a_weight_file_with_other_bytes_stops_the_run(cli: Cli, tmp_path: Path) 
     assert not (cli.folder / "results").exists()
 
 
+def test_strict_does_not_start_narrower_than_asked(cli: Cli) -> None:
+    assert "test-weights: no weights: net" in refused(cli.run("test-still,test-weights", "--strict"), 4, "E-SKIPPED")
+    assert cli.run("test-still", "--strict", "--dry-run").returncode == 0
+
+
+def test_an_option_that_makes_no_sense_says_what_does(cli: Cli) -> None:
+    assert "--max-failures 5%" in refused(cli.run("test-still", "--max-failures", "lots"), 2, "E-OPTION")
+    message = refused(cli.run("test-still", "--redo", "test-still:000-mauve"), 2, "E-UNKNOWN")
+    assert "harness show suite mini" in message
+    assert "test-slow" in refused(cli.run("test-still", "--redo", "test-slow"), 2, "E-UNKNOWN")
+
+
 def test_when_nothing_can_run_the_run_cannot_start(cli: Cli) -> None:
     assert "make-the-weights --now" in refused(cli.run("test-weights"), 4, "E-WEIGHTS")
 

@@ -20,11 +20,13 @@ from harness.model import Features, Request
 from harness.noise import make_noise
 from harness.registry import VariantSpec, load_plugins
 from harness.suite import load_suite
+from harness.weights import missing
 
 pytestmark = pytest.mark.slow
 ITEMS = 6
 REGISTRY = load_plugins()
 SUITE = load_suite("calibration")
+ST_LPIPS = REGISTRY.metric("ff_st_lpips")
 
 
 @cache
@@ -65,6 +67,15 @@ def test_a_metric_follows_the_fault_that_it_is_meant_to_see(metric: str, kind: s
     rho = spearman(range(6), means(metric, kind))
     assert rho is not None
     assert sign * rho >= 0.95
+
+
+@pytest.mark.skipif(bool(missing(ST_LPIPS.weights)), reason="needs weights: harness doctor --fetch st-lpips-alex")
+@pytest.mark.parametrize("kind", ["blur", "noise"])
+def test_the_learned_distance_follows_a_loss_of_fidelity(kind: str) -> None:
+    rows = [[Clip(clip.frames[:1], clip.fps, clip.image) for clip in clips(kind, step)] for step in range(6)]
+    values = [fmean(ST_LPIPS.function(clip).value for clip in row) for row in rows]
+    assert values[0] == pytest.approx(0, abs=1e-9)
+    assert spearman(range(6), values) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("kind", ["noise", "jitter", "shuffle"])

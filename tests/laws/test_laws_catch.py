@@ -100,7 +100,7 @@ def changes_the_rate(clip: Clip) -> Score:
 def test_a_universal_law_catches_what_breaks_it(function: Callable[[Clip], Any], law: str) -> None:
     found = examine(video(function), CLIPS)
     assert law in {finding.law for finding in found}
-    assert all(finding.metric == "probe@1" and finding.message for finding in found)
+    assert all(finding.subject == "probe@1" and finding.message for finding in found)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from harness.errors import CannotStart, ItemError
 from harness.keys import sha256_file
 from harness.metrics._videomae import Shape, VideoMAE, load, renamed
 from harness.metrics._windows import ALL, FIRST, WINDOWINGS
-from harness.metrics.cdfvd_features import DIM, VideoMAEFeatures, load_network, prepare, videomae_weight
+from harness.metrics.cdfvd_features import DIM, load_network, prepare, videomae_weight, window_features
 from harness.model import Frames
 from harness.registry import load_plugins
 from harness.weights import missing, resolve
@@ -194,13 +194,13 @@ def test_it_is_the_resize_of_torchvision() -> None:
 
 
 def test_windows_are_rows() -> None:
-    rows = VideoMAEFeatures(means, "cpu", ALL)(Clip(clip(50), 8))
+    rows = window_features(means, "cpu", ALL)(Clip(clip(50), 8))
     assert rows.shape == (3, DIM)
     assert rows[:, 0] == pytest.approx([(7.5 + 16 * w) / 255 for w in range(3)], abs=1e-6)
     with pytest.raises(ItemError, match="wanted"):
-        VideoMAEFeatures(lambda x: means(x)[:, :10], "cpu", FIRST)(Clip(clip(16), 8))
+        window_features(lambda x: means(x)[:, :10], "cpu", FIRST)(Clip(clip(16), 8))
     with pytest.raises(ItemError, match="videomae_w16 features take 16 frames or more, got 15"):
-        VideoMAEFeatures(means, "cpu", ALL)(Clip(clip(15), 8))
+        window_features(means, "cpu", ALL)(Clip(clip(15), 8))
 
 
 def test_names_follow_their_protocols() -> None:

@@ -12,10 +12,9 @@ from torch import Tensor
 from harness.clip import Clip
 from harness.errors import CannotStart, ItemError
 from harness.keys import sha256_file
-from harness.metrics import i3d_features
 from harness.metrics._i3d import DIM, I3D, Pool, Unit, pad_same
 from harness.metrics._windows import ALL, FIRST, SPACED_BY_8, WINDOWINGS, Windowing
-from harness.metrics.i3d_features import I3DFeatures, i3d_weight, load_network, prepare
+from harness.metrics.i3d_features import i3d_weight, load_network, prepare, window_features
 from harness.model import Frames
 from harness.registry import load_plugins
 from harness.weights import missing, resolve
@@ -97,7 +96,7 @@ def test_clips_that_are_too_short_are_refused(way: Windowing) -> None:
 
 
 def test_the_network_itself_takes_nine_frames_or_more() -> None:
-    whole = I3DFeatures(means, "cpu", Windowing("", "all frames", "", 1, lambda frames: frames[None]))
+    whole = window_features(means, "cpu", Windowing("", "all frames", "", 1, lambda frames: frames[None]))
     assert whole(Clip(clip(9), 8)).shape == (1, DIM)
     with pytest.raises(ItemError, match="9 frames or more, got 8"):
         whole(Clip(clip(8), 8))
@@ -113,18 +112,17 @@ def test_frames_are_squashed_and_scaled() -> None:
     assert prepare(torch.tensor(sides))[0, 0, 0, :, 0].min() == 1.0
 
 
-def test_windows_are_rows_whatever_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    features = I3DFeatures(means, "cpu", ALL)
-    rows = features(Clip(clip(80), 8))
+def test_windows_are_rows_whatever_the_batch() -> None:
+    rows = window_features(means, "cpu", ALL)(Clip(clip(80), 8))
     assert rows.shape == (5, DIM)
     assert rows[:, 0] == pytest.approx([2 * (7.5 + 16 * w) / 255 - 1 for w in range(5)], abs=1e-6)
-    monkeypatch.setattr(i3d_features, "BATCH", 1)
-    assert features(Clip(clip(80), 8)) == pytest.approx(rows, abs=1e-6)
+    for batch in (1, 3, 5):
+        assert window_features(means, "cpu", ALL, batch)(Clip(clip(80), 8)) == pytest.approx(rows, abs=1e-6)
 
 
 def test_a_network_of_another_width_is_refused() -> None:
     with pytest.raises(ItemError, match="wanted"):
-        I3DFeatures(lambda x: means(x)[:, :10], "cpu", FIRST)(Clip(clip(16), 8))
+        window_features(lambda x: means(x)[:, :10], "cpu", FIRST)(Clip(clip(16), 8))
 
 
 def test_the_published_state_dict_loads(network: I3D, tmp_path: Path) -> None:
@@ -149,7 +147,7 @@ def test_the_torchscript_file_is_called_as_it_wants(tmp_path: Path) -> None:
 
     torch.jit.save(torch.jit.script(Scripted()), str(tmp_path / "i3d_torchscript.pt"))
     loaded = load_network(tmp_path / "i3d_torchscript.pt", "cpu")
-    rows = I3DFeatures(loaded, "cpu", FIRST)(Clip(clip(16), 8))
+    rows = window_features(loaded, "cpu", FIRST)(Clip(clip(16), 8))
     assert rows == pytest.approx(np.full((1, 400), 15 / 255 - 1), abs=1e-6)
 
 

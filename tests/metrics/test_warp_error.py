@@ -201,6 +201,15 @@ class TestWithEstimatedFlow:
         jittered = np.stack([canvas[y : y + 64, x : x + 64] for y, x in shifts])
         assert value(estimated(jittered)) < 3e-4
 
+    def test_at_128_pixels_motion_is_nearly_free_and_noise_keeps_most_of_its_pixels(self) -> None:
+        pan = estimated(pan_frames(3, T, 128))
+        assert value(pan) < 1e-6
+        assert pan.coverage == pytest.approx(125 / 128, abs=0.02)
+        noisy = estimated(noise(still(T, 128), 0.1))
+        assert value(noisy) == pytest.approx(2 * 0.1**2, rel=0.25)  # 0.016 was measured
+        assert noisy.coverage is not None
+        assert noisy.coverage > 0.8
+
     def test_real_clips_score_near_the_floor_and_nearly_what_exact_flow_gives(self) -> None:
         scores = [[value(warp_error(clip)) for clip in exact_and_estimated(seed, 6)] for seed in range(8)]
         exact, found = np.array(scores).T

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.pages import blocks
+
 ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.slow
@@ -74,8 +76,16 @@ def test_an_empty_folder_is_enough_to_make_measure_and_publish(installed: Path, 
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
     assert found.stdout.startswith(str(installed))
-    ran = harness(installed, tmp_path, "run", "--variants", "control-still,control-real", "--limit", "2", "--json")
+    plugins = []
+    for page in ("add-a-variant.md", "add-a-metric.md"):  # what a reader of the documentation types in
+        named = next(block for block in blocks(ROOT / "docs" / page) if block.file)
+        (tmp_path / named.file).write_text(named.text, encoding="utf-8")
+        plugins += ["--plugin", named.file]
+    ran = harness(installed, tmp_path, "run", "--variants", "fade,control-real", "--limit", "2", *plugins, "--json")
     assert ran.returncode == 0, ran.stderr
-    published = harness(installed, tmp_path, "publish", "--local")
+    published = harness(installed, tmp_path, "publish", "--local", *plugins)
     assert published.returncode == 0, published.stderr
-    assert "control-still" in (tmp_path / "site" / "public" / "index.html").read_text()
+    board = (tmp_path / "site" / "public" / "index.html").read_text()
+    assert "control-real" in board
+    assert "fade" in board
+    assert "exposure" in board

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from harness.model import Suite
 from harness.render import PublishReport, publish
 from tests.site import synthetic
-from tests.site.synthetic import LOOKS, small_suite, write_masters, write_result
+from tests.site.browsing import chromium
+from tests.site.synthetic import LOOKS, result, small_suite, write_masters, write_result
 
 
 @dataclass(frozen=True)
@@ -33,3 +36,19 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
         write_result(base / "published", synthetic.result(suite, look, videos))
     report = publish([base / "published"], base / "videos", base / "public")
     return Site(base / "public", report, base / "published", base / "videos", suite)
+
+
+@pytest.fixture(scope="session")
+def board(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site with a full board: 30 items, no media."""
+    base = tmp_path_factory.mktemp("board")
+    for look in LOOKS:
+        write_result(base / "published", result(small_suite(30), look))
+    publish([base / "published"], None, base / "public", "none")
+    return base / "public"
+
+
+@pytest.fixture(scope="package")  # its event loop must not outlive the tests that drive it
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found

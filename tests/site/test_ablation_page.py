@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from harness.ablation import Answer, Effect, Finding
@@ -78,7 +79,22 @@ def test_a_set_metric_from_files_is_a_difference_without_a_test(page: str) -> No
     assert contrast.finding.effect.name == "with conv − without"
     assert contrast.finding.answer.value == pytest.approx(values["mini-exvideo"] - values["mini-no-conv"])
     assert contrast.finding.answer.low is None
-    assert "not tested: that needs the feature rows" in contrast.words
+    assert "not tested: a file lacks the values of the jackknife" in contrast.words
+
+
+def test_a_set_metric_is_tested_from_the_jackknife_that_files_record() -> None:
+    found = submissions()
+    noise = np.random.default_rng(0).normal(0, 0.01, (len(found), 12))
+    recorded = [
+        replace(s, set_scores=tuple(replace(x, detail={"jackknife": (x.value + row).tolist()}) for x in s.set_scores))
+        for s, row in zip(found, noise, strict=True)
+    ]
+    (view,) = ablation_views(build_board(found[0].suite, recorded), recorded)
+    panel = next(p for p in view.headline if p.metric.name == "fd_world")
+    main = next(line for line in panel.lines if line.finding.effect.kind == "main")
+    assert main.finding.answer.low is not None
+    assert main.finding.verdict in ("better", "worse")
+    assert "adjusted p" in main.words
 
 
 def test_sets_of_unequal_size_are_not_subtracted() -> None:

@@ -2,72 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from harness.render import publish
+from tests.site.browsing import KINDS, SMALL, Visit
 from tests.site.conftest import Site
-from tests.site.synthetic import LOOKS, result, small_suite, write_masters, write_result
+from tests.site.synthetic import LOOKS
 
 pytestmark = pytest.mark.slow
-SMALL = {"width": 320, "height": 700}
-PLAYING = "() => { const v = document.querySelector('video'); return v.readyState >= 2 && v.currentTime > 0.1 }"
-KINDS = (
-    *("index.html", "items/demo-1/index.html", "items/demo-1/000-scene.html", "variants/mini-exvideo-1.html"),
-    *("variants/mini-no-conv-1.html", "metrics/warp_error-1.html", "method.html"),
-)
-WIDE = {"width": 1280, "height": 720}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    assert path, "these tests need Chromium: apt-get install chromium, or set CHROMIUM to its path"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture(scope="module")
-def board(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A site with a full board: 30 items, no media."""
-    base = tmp_path_factory.mktemp("board")
-    for look in LOOKS:
-        write_result(base / "published", result(small_suite(30), look))
-    publish([base / "published"], None, base / "public", "none")
-    return base / "public"
-
-
-class Visit:
-    """A page with a record of everything that it asked for and complained about."""
-
-    def __init__(self, browser: Browser, **options: Any) -> None:
-        self.context: BrowserContext = browser.new_context(**{"viewport": WIDE, **options})
-        self.page: Page = self.context.new_page()
-        self.requests: list[str] = []
-        self.complaints: list[str] = []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("requestfailed", self._failed)
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-
-    def _failed(self, request: Request) -> None:
-        if request.failure != "net::ERR_ABORTED":  # a picture that was still loading when the page was left
-            self.complaints.append(f"{request.url}: {request.failure}")
-
-    def open(self, path: Path) -> Page:
-        self.page.goto(path.as_uri())
-        return self.page
-
-    def close(self) -> None:
-        self.context.close()
 
 
 @pytest.fixture
@@ -78,7 +23,7 @@ def visit(browser: Browser) -> Iterator[Visit]:
 
 
 def names(page: Page, body: str = "tbody:not([data-apart])") -> list[str]:
-    found: list[str] = page.locator(f"#board {body} tr:not(.group) .name").all_text_contents()
+    found: list[str] = page.locator(f"#board {body} tr:not(.group):not([hidden]) .name").all_text_contents()
     return found
 
 
@@ -129,32 +74,6 @@ def test_row_without_a_value_is_last_in_both_directions(visit: Visit, board: Pat
         assert names(page, "tbody[data-apart]")[-1] == "control-still"
 
 
-def test_video_plays(visit: Visit, site: Site) -> None:
-    page = visit.open(site.folder / "index.html")
-    page.get_by_role("link", name="item’s page").click()
-    assert page.url.endswith("items/demo-1/000-scene.html")
-    video = page.locator("article", has_text="mini-exvideo").locator("video")
-    assert video.evaluate("v => [v.paused, v.readyState, v.autoplay]") == [True, 0, False]
-    video.evaluate("v => v.play()")
-    page.wait_for_function(PLAYING)
-    assert video.evaluate("v => [v.videoWidth, v.videoHeight, v.error]") == [256, 256, None]
-    assert page.locator("article", has_text="control-flicker").locator("video").is_hidden()
-    assert visit.complaints == []
-
-
-def test_videos_play_together(visit: Visit, tmp_path: Path) -> None:
-    base = small_suite(1, frames=8)
-    for look in LOOKS[:2]:
-        videos = write_masters(tmp_path / "videos", base, look)
-        write_result(tmp_path / "published", result(base, look, videos))
-    publish([tmp_path / "published"], tmp_path / "videos", tmp_path / "public")
-    page = visit.open(tmp_path / "public/items/demo-1/000-scene.html")
-    page.get_by_role("button", name="Play all").click()
-    page.wait_for_function("() => [...document.querySelectorAll('video')].every(v => !v.paused && v.currentTime > 0)")
-    page.get_by_role("button", name="Pause all").click()
-    assert page.evaluate("() => [...document.querySelectorAll('video')].map(v => v.paused)") == [True, True]
-
-
 def test_without_scripts_every_number_is_there_and_no_dead_control(browser: Browser, site: Site) -> None:
     plain = Visit(browser, java_script_enabled=False)
     page = plain.open(site.folder / "index.html")
@@ -203,3 +122,89 @@ def test_skip_link_is_the_first_stop_of_the_keyboard(visit: Visit, site: Site) -
     assert page.evaluate("document.activeElement.getBoundingClientRect().left") >= 0
     page.keyboard.press("Enter")
     assert page.url.endswith("#content")
+
+
+def test_filters_and_columns_are_kept_in_the_address(visit: Visit, board: Path) -> None:
+    page = visit.open(board / "index.html")
+    page.get_by_role("checkbox", name="ablation", exact=True).uncheck()
+    assert names(page) == ["mini-exvideo", "mini-svd-direct"]
+    assert page.locator("#board-controls output").inner_text() == "4 of 6 rows"
+    assert page.locator("#board .group", has_text="Ablations").is_hidden()
+    page.get_by_label("Find").fill("exv")
+    assert names(page) == ["mini-exvideo"]
+    assert page.locator("#board th", has_text="kvd_world").is_hidden()
+    page.get_by_label("All 6 metrics").check()
+    assert page.locator("#board th", has_text="kvd_world").is_visible()
+    page.locator("#board thead th", has_text="warp_error").locator("button").click()
+    address = page.url
+    for part in ("norole=ablation", "q=exv", "columns=all", "sort=warp_error-1"):
+        assert part in address
+    other = Visit(visit.context.browser)
+    copy = other.page
+    copy.goto(address)
+    assert names(copy) == ["mini-exvideo"]
+    assert copy.locator("#board th", has_text="kvd_world").is_visible()
+    assert copy.locator("#board thead th", has_text="warp_error").get_attribute("aria-sort") == "ascending"
+    other.close()
+    page.get_by_label("Find").fill("")
+    page.get_by_role("checkbox", name="ablation", exact=True).check()
+    assert "norole" not in page.url
+    assert len(names(page)) == 4
+    assert visit.complaints == []
+
+
+def test_without_scripts_headers_lead_to_sorted_pages(browser: Browser, board: Path) -> None:
+    plain = Visit(browser, java_script_enabled=False)
+    page = plain.open(board / "index.html")
+    page.get_by_label("All 6 metrics").check()
+    assert page.locator("#board th", has_text="kvd_world").is_visible()
+    page.get_by_role("link", name="Sort by warp_error").click()
+    assert page.url.endswith("suites/demo-1.by-warp_error-1.html")
+    assert page.locator("#board [aria-sort]").get_attribute("aria-sort") == "ascending"
+    cells = page.locator("#board tbody:not([data-apart]) tr td:nth-of-type(2)")
+    values = [float(v) for v in cells.evaluate_all("cells => cells.map(c => c.dataset.value)")]
+    assert values == sorted(values)
+    assert len(values) == 4
+    page.get_by_role("link", name="Back to the board in its own order").click()
+    assert page.url.endswith("suites/demo-1.html")
+    plain.close()
+
+
+def test_theme_can_be_chosen_and_is_remembered(visit: Visit, board: Path) -> None:
+    page = visit.open(board / "index.html")
+    button = page.get_by_role("button", name="Theme: system")
+    button.click()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    page.get_by_role("button", name="Theme: light").click()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 26)"
+    visit.open(board / "method.html")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 26)"
+
+
+def test_board_can_be_walked_by_keyboard(visit: Visit, board: Path) -> None:
+    page = visit.open(board / "index.html")
+    seen = []
+    for _ in range(32):
+        page.keyboard.press("Tab")
+        where = page.evaluate(
+            "() => { const e = document.activeElement, b = e.getBoundingClientRect(), s = getComputedStyle(e);"
+            " return [e.getAttribute('aria-label') || e.textContent.trim().slice(0, 30) || e.type,"
+            " b.width * b.height > 0, s.outlineStyle !== 'none', b.width >= 23 && b.height >= 23 || e.tagName === 'A'"
+            " || e.type === 'checkbox'] }"
+        )
+        seen.append(where[0])
+        assert where[1:] == [True, True, True], where
+    for stop in ("Skip to content", "Board", "Theme: system", "Board of demo@1", "Sort by Variant"):
+        assert stop in seen, seen
+    assert any(str(stop).startswith("Sort by warp_error") for stop in seen)
+    page.get_by_role("button", name="Sort by Variant").focus()
+    page.keyboard.press("Enter")
+    assert page.locator("#board thead th").first.get_attribute("aria-sort") == "ascending"
+
+
+def test_print_leaves_the_controls_out(visit: Visit, board: Path) -> None:
+    page = visit.open(board / "index.html")
+    page.emulate_media(media="print")
+    for gone in (".top nav", ".filters", ".sort", ".toggle"):
+        assert page.locator(gone).first.is_hidden(), gone
+    assert page.locator("#board .value").first.is_visible()

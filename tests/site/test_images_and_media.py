@@ -147,3 +147,16 @@ def test_missing_and_broken_masters_are_problems_and_no_errors(tmp_path: Path) -
     assert maker.preview(sha256, 10) is None
     assert maker.preview("0" * 64, 10) is None
     assert ["cannot be decoded" in p.why or "not at hand" in p.why for p in maker.problems] == [True, True]
+
+
+def test_pictures_are_without_loss_as_long_as_they_fit(frames: Frames) -> None:
+    plain = np.full((64, 64, 3), 90, np.uint8)
+    assert (np.asarray(Pillow.open(io.BytesIO(images.fitting_webp(plain, 2000)))) == plain).all()
+    noise = np.random.default_rng(0).integers(0, 256, (128, 512, 3), np.uint8)
+    whole = len(images.lossless_webp(noise))
+    assert len(images.fitting_webp(noise, whole)) == whole
+    sizes = [len(images.fitting_webp(noise, limit)) for limit in (whole - 1, whole // 2, whole // 4, 1)]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[1] <= whole // 2
+    assert sizes[-1] > 1  # what fits at no quality is given at the lowest
+    assert len(images.fitting_webp(plain, 10**6, lossless=False)) != len(images.lossless_webp(plain))

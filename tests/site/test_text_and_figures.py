@@ -8,7 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import figures
-from harness.site_text import csv_text, facts, half_width, instant, integer, number, plain, seconds, size, when
+from harness.figures_lines import courses
+from harness.figures_scatter import Dot, front, scatter
+from harness.site_text import (
+    csv_text,
+    facts,
+    half_width,
+    instant,
+    integer,
+    number,
+    plain,
+    quantity,
+    seconds,
+    size,
+    when,
+)
 
 FINITE = st.floats(-1e6, 1e6).filter(lambda x: x == 0 or abs(x) > 1e-6)
 
@@ -103,9 +117,13 @@ def test_ticks_are_round_and_inside(low: float, width: float) -> None:
     assert len({tick.text for tick in found}) == len(found)
 
 
+def dot(label: str, cost: float, quality: float) -> Dot:
+    return Dot(label, "ablation", cost, (quality, None, None))
+
+
 def test_scatter_labels_do_not_touch() -> None:
-    points = [(f"v{i}", "ablation", 1.0 + i / 1000, (5.0 + i / 1000, 4.0, 6.0)) for i in range(12)]
-    plot = figures.scatter(points)
+    dots = [Dot(f"v{i}", "ablation", 1.0 + i / 1000, (5.0 + i / 1000, 4.0, 6.0)) for i in range(12)]
+    plot = scatter(dots, "lower")
     heights = sorted(p.label_y for p in plot.points)
     assert min(b - a for a, b in pairwise(heights)) >= 12.9
     assert all(plot.top <= p.y <= plot.bottom for p in plot.points)
@@ -114,7 +132,44 @@ def test_scatter_labels_do_not_touch() -> None:
 
 def test_scatter_refuses_what_a_logarithm_cannot_show() -> None:
     with pytest.raises(ValueError, match="positive"):
-        figures.scatter([("a", "method", 0.0, (1.0, None, None))])
+        scatter([dot("a", 0.0, 1.0)], "lower")
+
+
+def test_front_is_what_nobody_beats_in_both() -> None:
+    dots = [dot("slow and good", 4, 1.0), dot("fast and bad", 1, 3.0), dot("between", 2, 2.0), dot("dominated", 3, 2.5)]
+    assert [d.label for d in front(dots, "lower")] == ["fast and bad", "between", "slow and good"]
+    assert [d.label for d in front(dots, "higher")] == ["fast and bad"]
+    plot = scatter(dots, "lower")
+    assert {p.label for p in plot.points if p.behind} == {"dominated"}
+    assert len(plot.front) == 6  # three corners, two steps between them, and the way to the edge
+    assert all(a[0] == b[0] or a[1] == b[1] for a, b in pairwise(plot.front))
+
+
+@given(st.lists(st.tuples(st.floats(0.1, 100), st.floats(-10, 10)), min_size=1, max_size=12))
+def test_front_dominates_all_and_itself_never(pairs: list[tuple[float, float]]) -> None:
+    dots = [dot(str(i), cost, quality) for i, (cost, quality) in enumerate(pairs)]
+    best = front(dots, "lower")
+    assert all(any(b.cost <= d.cost and b.quality[0] <= d.quality[0] for b in best) for d in dots)
+    assert all(a.cost < b.cost and a.quality[0] > b.quality[0] for a, b in pairwise(best))
+
+
+def test_courses_share_a_scale_that_no_control_stretches() -> None:
+    plot = courses({"a": [1.0, 2.0], "b": [2.0, None], "control": [50.0, 1.5]}, {"a": 1, "b": 2, "control": 0})
+    assert plot is not None
+    lines = {line.label: line for line in plot.lines}
+    assert [x for x, _ in lines["a"].points] == [plot.left + q * (plot.right - plot.left) for q in (0.25, 0.75)]
+    assert lines["a"].points[1][1] < lines["a"].points[0][1]  # a larger value is drawn higher
+    assert lines["a"].points[1][1] == lines["b"].points[0][1]
+    assert lines["control"].points[0][1] == plot.top  # beyond the scale, at its edge
+    assert min(b - a for a, b in pairwise(sorted(line.label_y for line in plot.lines))) >= 12.9
+    assert courses({"a": [None]}, {"a": 1}) is None
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0"), (812, "812"), (41_300, "41.3 k"), (3_270_000, "3.27 M"), (1_520_000_000, "1.52 G")]
+)
+def test_quantities_have_three_digits(count: int, text: str) -> None:
+    assert quantity(count) == text
 
 
 def test_line_leaves_gaps_out() -> None:

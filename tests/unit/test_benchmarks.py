@@ -17,6 +17,14 @@ FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
     [
         ("clip_128.py", ["| warp_error |", "| flow_smoothness |", "| decode |", "peak memory"]),
         ("frechet.py", ["| 8 | 16 |", "| 24 | 64 |"]),
+        ("extension.py", ["| stock diffusers UNet |", "| temporal blocks too |"]),
+        ("site_render.py", ["| render the board |", "| harness publish, all of it |"]),
+        ("runner.py", ["| ingest |", "| planning |", "| rerun of a finished board"]),
+        (
+            "kill.py",
+            ["| tables other than the undisturbed one | 0 |", "| videos made again after they were committed | 0 |"],
+        ),
+        ("resampling.py", ["| 24 | 8 | one distance |", "and 50 swaps"]),
     ],
 )
 def test_a_benchmark_prints_its_table(script: str, lines: list[str]) -> None:

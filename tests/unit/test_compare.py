@@ -10,7 +10,8 @@ from scipy import stats as scipy_stats
 
 from harness.compare import NOT_SEEN, SAME, TOO_FEW, check_comparable, compare
 from harness.compare_text import as_latex, as_markdown, as_record, gap_rows, notes, power_rows, rows, title
-from harness.errors import Refused
+from harness.compare_where import items_where, restricted
+from harness.errors import Refused, UsageError
 from harness.model import Score, Suite
 from harness.stats_sets import SetDifference, Spread
 from tests.unit.results import Made, Values, metric, suite
@@ -77,6 +78,34 @@ def test_items_that_one_side_lacks_are_named_with_the_reason() -> None:
     told = "\n".join(notes(found))
     assert "1 items only the other has, A: static (003)" in told
     assert "no video (009)" in told
+
+
+def test_every_lost_item_is_named_when_asked_for() -> None:
+    x = values(1, items=20)
+    x[2:12] = np.nan
+    made = Made(suite(20))
+    found = compare(made.result("a", {"warp": x}), made.result("b", {"warp": values(2, items=20)}))
+    short, full = ("\n".join(notes(found, every)) for every in (False, True))
+    assert "10 items only the other has" in short
+    assert "…" in short
+    assert all(f"{i:03d}" in full for i in range(2, 12))
+    assert "…" not in full
+
+
+def test_a_tag_chooses_items_and_leaves_metrics_of_sets_out() -> None:
+    whole = suite(12)
+    tagged = tuple(replace(item, tags=("fast",) if i < 7 else ("slow",)) for i, item in enumerate(whole.items))
+    made = Made(replace(whole, items=tagged), (metric("warp"), metric("fd", scope="set"))).with_sets(fd=(1.0, 0.5))
+    a, b = made.result("a", {"warp": values(1)}), made.result("b", {"warp": values(2)})
+    slugs = items_where(a, "tag=fast")
+    assert slugs == {f"{i:03d}" for i in range(7)}
+    found = compare(*restricted([a, b], slugs), where="tag=fast")
+    assert [(column.metric.name, column.n) for column in found.columns] == [("warp", 7)]
+    assert "7 of 7 items with tag=fast" in title(found)
+    for condition in ("tag=none", "fast", "prompt=fast"):
+        with pytest.raises(UsageError, match="chooses no items") as caught:
+            items_where(a, condition)
+        assert "fast, slow" in caught.value.why
 
 
 def test_p_is_adjusted_over_the_metrics_and_can_be_left_alone() -> None:

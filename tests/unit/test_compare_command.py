@@ -98,3 +98,14 @@ def test_another_suite_is_refused(capsys: pytest.CaptureFixture[str], elsewhere:
     err = capsys.readouterr().err
     assert err.startswith("E-COMPARE")
     assert "demo@1 and other@1" in err
+
+
+def test_a_tag_chooses_items(capsys: pytest.CaptureFixture[str], elsewhere: Path) -> None:
+    names = files(elsewhere)
+    assert run_app(["compare", *names, "--where", "tag=demo", "--show-failures"]) == 0
+    out = capsys.readouterr().out
+    assert "12 of 12 items with tag=demo" in out
+    assert "fd_world@1 ↓ (set)" not in out
+    assert run_app(["compare", *names, "--where", "tag=camera"]) == 2
+    assert "its tags: demo" in capsys.readouterr().err
+    assert run_app(["compare", "--ablation", "--where", "tag=demo"]) == 2

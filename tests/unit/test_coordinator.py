@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import pytest
+
+from harness import coordinator
 from harness.coordinator import Coordinator, Outcome
 from harness.engines.fake import FakeEngine
-from harness.plan import Have, Made, Plan
+from harness.errors import CannotStart
+from harness.plan import RUNS, Have, Made, Plan, make_plan
 from harness.spool import read_envelopes
 from harness.status import read_latest
 from harness.tasks import AggregateTask, Event, GenerateTask, ReferenceTask, ScoreTask, Task
-from tests.unit.run_helpers import Watch, column, fault, plan, work
+from harness.watchdog import Watchdog
+from tests.unit.run_helpers import Watch, column, fault, plan, suite, variant, work
 
 SET = (column("sharp"), column("fd", "set"))
 
@@ -217,3 +223,140 @@ def test_the_status_file_ends_with_the_final_counts(tmp_path: Path) -> None:
     assert (status["scores_done"], status["scores_total"]) == (8, 8)
     assert run.watch.states[-1].scores_done == 8
     assert read_latest(tmp_path)
+
+
+class Clock:
+    """Time that passes by half a minute whenever it is asked for."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 30.0
+        return self.now
+
+
+def test_a_task_that_hangs_is_ended_recorded_and_not_tried_again(tmp_path: Path) -> None:
+    wanted = plan(names=["a"])
+    run = Run(tmp_path, wanted, script={wanted.rows[0].units[1].gen_key: ["hangs"]})
+    run.coordinator.watchdog, run.coordinator.clock = Watchdog(120.0), Clock()
+    outcome = run.go()
+    assert (outcome.made, [failed.code for failed in outcome.failed]) == (2, ["E-TIMEOUT"])
+    assert "not over after 120 s" in outcome.failed[0].message
+    assert len(run.done(GenerateTask)) == 3
+    envelopes, _ = read_envelopes(tmp_path / "spool")
+    assert [(e.payload["code"], e.payload["retryable"], e.payload["attempt"]) for e in envelopes] == [
+        ("E-TIMEOUT", False, 1)
+    ]
+
+
+def test_a_worker_lost_in_time_is_no_timeout(tmp_path: Path) -> None:
+    wanted = plan(names=["a"], items=1)
+    run = Run(tmp_path, wanted, script={wanted.rows[0].units[0].gen_key: ["lost"]})
+    run.coordinator.watchdog, run.coordinator.clock = Watchdog(3600.0), Clock()
+    assert run.go().failed == []
+    assert [e.payload["code"] for e in read_envelopes(tmp_path / "spool")[0]] == ["E-WORKER"]
+
+
+def test_a_run_stops_at_its_limit_of_failures_after_what_is_in_hand(tmp_path: Path) -> None:
+    wanted = plan(names=["a", "b"])
+    script: dict[str, list[str]] = {unit.gen_key: ["fatal"] for unit in wanted.rows[0].units}
+    run = Run(tmp_path, wanted, script=script)
+    run.coordinator.max_failures = 2
+    outcome = run.go()
+    assert (len(outcome.failed), outcome.made, outcome.left) == (2, 0, 4)
+    assert outcome.stopped
+    assert (outcome.stopped.code, outcome.stopped.exit_status) == ("E-FAILURES", 3)
+    assert run.engine.closed
+    assert not outcome.interrupted
+
+
+def test_below_the_limit_a_run_goes_to_its_end(tmp_path: Path) -> None:
+    wanted = plan(names=["a"])
+    run = Run(tmp_path, wanted, script={wanted.rows[0].units[0].gen_key: ["fatal"]})
+    run.coordinator.max_failures = 2
+    outcome = run.go()
+    assert (outcome.made, len(outcome.failed), outcome.stopped) == (2, 1, None)
+
+
+def test_a_second_making_is_told_and_neither_counted_nor_measured_as_a_result(tmp_path: Path) -> None:
+    units = [u.gen_key for u in plan(names=["a"]).rows[0].units]
+    have = Have({key: Made(f"v-{key}", f"f-{key}") for key in units}, frozenset((key, "key-sharp") for key in units))
+    wanted = make_plan(suite(), None, [(variant("a"), RUNS)], [column("sharp")], "", have, {"a": {"000", "001"}})
+
+    def do(task: Task) -> Event:
+        assert isinstance(task, GenerateTask)
+        differs = {"bitwise": False, "psnr_db": 40.0, "largest": 9}
+        same = task.first == f"f-{task.id}" and task.item == "000"
+        return Event("finished", task, "fake", 0.5, 1, {"replicates": {"bitwise": True} if same else differs})
+
+    run = Run(tmp_path, wanted, do, have=have)
+    outcome = run.go()
+    assert (outcome.made, outcome.scored, outcome.left) == (0, 0, 0)
+    assert [(r.label, r.bitwise, r.largest) for r in outcome.redone] == [
+        ("a 000 s0", True, None),
+        ("a 001 s0", False, 9),
+    ]
+    assert [("equal" in note, "differs" in note) for note in run.watch.notes] == [(True, False), (False, True)]
+    assert run.watch.states[-1].videos_done == run.watch.states[-1].videos_total == 2
+
+
+def no_space() -> OSError:
+    return OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_disk_that_is_full_when_the_index_is_written_stops_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coordinator, "INGEST_ENVELOPES", 1)
+    run = Run(tmp_path, plan(names=["a"]))
+    calls: list[int] = []
+
+    def full() -> int:
+        calls.append(1)
+        raise CannotStart("E-DISK", "There is no space left for the index.")
+
+    run.coordinator.ingest = full
+    outcome = run.go()
+    assert outcome.stopped
+    assert (outcome.stopped.code, outcome.stopped.exit_status) == ("E-DISK", 4)
+    assert len(calls) == 2, "once during the run and once at its end"
+    assert run.engine.closed
+
+
+def test_a_disk_too_full_for_notes_about_failures_and_progress_stops_the_run_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise no_space()
+
+    monkeypatch.setattr(coordinator, "write_envelope", full)
+    monkeypatch.setattr(coordinator, "write_status", full)
+    wanted = plan(names=["a"])
+    run = Run(tmp_path, wanted, script={wanted.rows[0].units[0].gen_key: ["lost"]})
+    outcome = run.go()
+    assert outcome.stopped
+    assert outcome.stopped.code == "E-DISK"
+    assert "No space left" in outcome.stopped.why
+
+
+def test_a_part_of_a_measurement_that_meets_a_full_disk_stops_the_run(tmp_path: Path) -> None:
+    def do(task: Task) -> Event:
+        event = work(task)
+        return dataclasses.replace(event, faults=(fault("E-DISK", "net"),)) if isinstance(task, ScoreTask) else event
+
+    outcome = Run(tmp_path, plan(names=["a"], columns=SET), do).go()
+    assert outcome.stopped
+    assert outcome.stopped.code == "E-DISK"
+    assert (outcome.scored, outcome.left) == (1, 2)
+
+
+def test_any_other_fault_of_the_coordinators_is_a_bug_and_not_a_full_disk(tmp_path: Path) -> None:
+    run = Run(tmp_path, plan(names=["a"], items=1))
+
+    def broken() -> int:
+        raise OSError(errno.EACCES, "Permission denied")
+
+    run.coordinator.ingest = broken
+    with pytest.raises(OSError, match="Permission denied"):
+        run.go()

@@ -11,7 +11,8 @@ from harness import doctor, doctor_weights
 from harness.findings import Finding
 from harness.machine import Gpu, Machine
 from harness.model import HubSource, Needs, Weight
-from harness.registry import Broken, Registry
+from harness.plugin_errors import Broken
+from harness.registry import Registry
 from tests.unit.run_helpers import Config, variant
 
 WEIGHT = Weight("net", "/nonexistent/net.safetensors", "0" * 64, how="make net")

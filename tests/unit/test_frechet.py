@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from harness import frechet
 from harness.errors import ItemError
 from harness.frechet import Moments, frechet_distance, grouped_kernel_distance, kernel_distance
 from harness.model import Features
@@ -94,13 +95,21 @@ def test_the_reference_can_be_reduced_once() -> None:
 @pytest.mark.parametrize("cuts", [[200], [1, 2, 64, 199], list(range(0, 300, 7))])
 def test_rows_in_batches_are_rows_at_once(cuts: list[int]) -> None:
     x, y = normal(300, 24) + 50, normal(90, 24, 1) * 2 + 50
-    once = Moments.of(x)
     batches = [batch for batch in np.split(x, cuts) if len(batch)]
     for order in (batches, batches[::-1]):
         streamed = Moments.streamed(iter(order))
-        assert streamed.mean == pytest.approx(once.mean, rel=1e-12)
-        assert streamed.trace == pytest.approx(once.trace, rel=1e-10)
+        assert streamed.mean == pytest.approx(x.mean(0), rel=1e-12)
+        assert streamed.factor.T @ streamed.factor == pytest.approx(np.cov(x.T), rel=1e-9, abs=1e-12)
+        assert streamed.trace == pytest.approx(np.trace(np.cov(x.T)), rel=1e-10)
         assert streamed.distance(Moments.of(y)) == pytest.approx(frechet_distance(x, y), rel=1e-10)
+
+
+def test_a_large_set_is_reduced_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = normal(50, 8) + 3, normal(40, 8, 1)
+    plain = frechet_distance(x, y)
+    monkeypatch.setattr(frechet, "BATCH", 7)
+    assert frechet_distance(x, y) == pytest.approx(plain, rel=1e-12)
+    assert Moments.of(x).mean == pytest.approx(x.mean(0), rel=1e-12)
 
 
 def test_batches_that_do_not_fit_are_refused() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
+from harness.engines import local
 from harness.engines.local import LocalEngine, WorkerSettings
 from harness.errors import HarnessError
 
@@ -33,3 +35,14 @@ def test_workers_that_cannot_start_end_the_run_with_their_last_words(tmp_path: P
     engine.close(kill=True)
     assert failed.value.code == "E-WORKER"
     assert "no-such-suite" in failed.value.why
+
+
+def test_workers_that_hang_before_they_are_ready_are_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = [sys.executable, "-c", "import time; print('begun', flush=True); time.sleep(600)"]
+    monkeypatch.setattr(local, "_command", lambda settings, name, device: command)
+    monkeypatch.setattr(local, "START_SECONDS", 0.05)
+    engine = LocalEngine(WorkerSettings(tmp_path, "mini", "r"))
+    with pytest.raises(HarnessError, match="not ready after 0 s") as failed:
+        poll_for_ever(engine)
+    engine.close(kill=True)
+    assert failed.value.code == "E-WORKER"

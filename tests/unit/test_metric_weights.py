@@ -58,6 +58,6 @@ def test_other_weights_are_another_metric() -> None:
 
 def test_an_unknown_backend_is_a_mistake_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "torchvison:raft_large")
-    monkeypatch.setattr(wishes, "load_plugins", lambda _: pytest.fail("plugins were loaded first"))
+    monkeypatch.setattr(wishes, "load_all", lambda *_: pytest.fail("plugins were loaded first"))
     with pytest.raises(UsageError, match="torchvision"):
         resolve_wishes(RunOptions(results=tmp_path))

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from harness import registry
+from harness.doors import load_file
 from harness.errors import UsageError
 from harness.model import Needs, Score, Weight
+from harness.plugin_errors import Broken
 
 VALID = """
 from harness.api import Needs, variant
@@ -35,7 +37,7 @@ def plugin(folder: Path, text: str, name: str) -> Path:
 
 
 def test_a_plugin_file_registers_a_frozen_configuration(fresh: registry.Registry, tmp_path: Path) -> None:
-    registry.load_file(plugin(tmp_path, VALID, "plug_valid"))
+    load_file(plugin(tmp_path, VALID, "plug_valid"))
     spec = fresh.variant("plug")
     assert spec.params == {"level": 0.5}
     assert spec.revision == 3
@@ -63,7 +65,7 @@ def test_parameters_revision_and_weights_are_identity_and_the_summary_is_not() -
 def test_a_variant_without_load_is_refused_with_its_own_code(fresh: registry.Registry, tmp_path: Path) -> None:
     text = VALID.replace("    def load(self, device): return self\n", "")
     with pytest.raises(UsageError, match="was not loaded") as caught:
-        registry.load_file(plugin(tmp_path, text, "plug_no_load"))
+        load_file(plugin(tmp_path, text, "plug_no_load"))
     cause = caught.value.__cause__
     assert isinstance(cause, UsageError)
     assert "no method load()" in cause.why
@@ -73,20 +75,20 @@ def test_a_variant_without_load_is_refused_with_its_own_code(fresh: registry.Reg
 
 def test_a_file_that_fails_names_its_line(fresh: registry.Registry, tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
-        registry.load_file(plugin(tmp_path, "x = 1\ny = unknown_name\n", "plug_fails"))
+        load_file(plugin(tmp_path, "x = 1\ny = unknown_name\n", "plug_fails"))
     assert caught.value.code == "E-PLUGIN"
     assert "plug_fails.py, line 2: NameError" in caught.value.why
 
 
 def test_a_file_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not a Python file"):
-        registry.load_file(tmp_path / "nowhere.py")
+        load_file(tmp_path / "nowhere.py")
 
 
 def test_a_name_belongs_to_one_file(fresh: registry.Registry, tmp_path: Path) -> None:
-    registry.load_file(plugin(tmp_path, VALID, "plug_first"))
+    load_file(plugin(tmp_path, VALID, "plug_first"))
     with pytest.raises(UsageError) as caught:
-        registry.load_file(plugin(tmp_path, VALID, "plug_second"))
+        load_file(plugin(tmp_path, VALID, "plug_second"))
     assert isinstance(caught.value.__cause__, UsageError)
     assert "already taken" in caught.value.__cause__.why
 
@@ -112,14 +114,14 @@ def test_a_set_metric_names_its_extractor(fresh: registry.Registry) -> None:
 
 
 def test_an_unknown_name_suggests_the_near_one(fresh: registry.Registry, tmp_path: Path) -> None:
-    registry.load_file(plugin(tmp_path, VALID, "plug_near"))
+    load_file(plugin(tmp_path, VALID, "plug_near"))
     with pytest.raises(UsageError, match="No variant named 'plgu'") as caught:
         fresh.variant("plgu")
     assert "did you mean plug?" in caught.value.fix
 
 
 def test_a_broken_built_in_is_fatal_only_when_it_is_asked_for(fresh: registry.Registry) -> None:
-    fresh.broken.append(registry.Broken("half_done.py", "half_done.py, line 3: SyntaxError: invalid syntax"))
+    fresh.broken.append(Broken("half_done.py", "half_done.py, line 3: SyntaxError: invalid syntax"))
     with pytest.raises(UsageError) as caught:
         fresh.variant("half-done")
     assert caught.value.code == "E-PLUGIN"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import pytest
 from harness.aggregating import measured
 from harness.envelopes import rows_of
 from harness.errors import ItemError, NoSetScore
-from harness.model import Features
+from harness.model import Features, Score
 from harness.registry import MetricSpec
+from harness.scoring import checked_score
 from harness.spool import Envelope
 from harness.store import Store
 
@@ -55,6 +57,19 @@ def test_a_number_that_is_not_finite_stays_a_fault() -> None:
     with pytest.raises(ItemError, match="finite") as caught:
         measured(spec(lambda generated, reference: float("nan")), features(3), features(3))
     assert not isinstance(caught.value, NoSetScore)
+
+
+def test_a_number_outside_of_the_declared_bounds_is_a_fault() -> None:
+    bounded = replace(spec(lambda generated, reference: -0.5), bounds=(0, None))
+    with pytest.raises(ItemError, match=r"-0\.5 lies outside of what fd@1 can be, 0 to infinity") as caught:
+        measured(bounded, features(3), features(3))
+    assert caught.value.code == "E-SCORE"
+    rounded = replace(spec(lambda generated, reference: -1e-9), bounds=(0, None))
+    assert measured(rounded, features(3), features(3))[0] == -1e-9, "rounding is kept as it is"
+    video = replace(bounded, scope="video", bounds=(0, 1))
+    assert checked_score(Score(1.0), video) == Score(1.0)
+    with pytest.raises(ItemError, match=r"1\.5 lies outside"):
+        checked_score(Score(1.5), video)
 
 
 def test_it_is_indexed_and_found_again(tmp_path: Path) -> None:

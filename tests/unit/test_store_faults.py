@@ -84,15 +84,21 @@ def test_an_error_inside_a_batch_leaves_the_index_as_it_was(tmp_path: Path, monk
 def test_the_leaderboard_averages_seeds_within_an_item_first(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         store.record_suite(suite())
+        store.record_variant("v", {"name": "mine", "revision": 2}, "0" * 64)
         first, second = (str(item.key) for item in suite().items)
         made = [
-            generation(tmp_path, name, item_key=item, seed=seed)
+            generation(tmp_path, name, item_key=item, seed=seed, protocol_key=protocol)
+            for protocol in (str(suite().protocol.key), "another")
             for name, item, seed in (("a", first, 0), ("b", first, 1), ("c", second, 0))
         ]
-        values = (("a", 0.0), ("b", 1.0), ("c", 2.5))
-        measured = [scores(name, score(value)) for name, value in values]
-        store.ingest([Envelope(p, "x") for p in (*made, *measured)])
-        (row,) = store._rows("SELECT n_items, mean, stderr FROM leaderboard")
+        for other in made[3:]:  # of the same items, for another suite
+            other["gen_key"] += "-other"
+        values = (("a", 0.0), ("b", 1.0), ("c", 2.5), ("a-other", 99.0))
+        video = {m["gen_key"]: m["video_sha256"] for m in made}
+        measured = [scores(name, score(value), video_sha256=video[name]) for name, value in values]
+        assert not store.ingest([Envelope(p, "x") for p in (*made, *measured)]).refused
+        (row,) = store._rows("SELECT suite, variant, revision, n_items, mean, stderr FROM leaderboard")
+        assert (row["suite"], row["variant"], row["revision"]) == ("tiny@1", "mine", 2)
         assert (row["n_items"], row["mean"]) == (2, 1.5)
         assert row["stderr"] == pytest.approx(1.0)
 

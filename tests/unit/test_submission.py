@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.commands.validate import command
 from harness.errors import Refused
 from harness.export import dump, export, write_result
 from harness.jsonread import JsonError
@@ -20,7 +22,8 @@ from harness.registry import MetricSpec, VariantSpec
 from harness.spool import Envelope
 from harness.store import Store
 from harness.submission import parse, read
-from harness.validate import MAX_PROBLEMS, RULES, published_files, validate
+from harness.validate import MAX_PROBLEMS, published_files, validate
+from harness.validate_rules import RULES, demands
 from tests.unit.store_helpers import RUN, failure, generation, run_record, score, scores, set_score
 
 ITEMS = tuple(Item(f"00{i}-disc", f"a disc <{i}> & more", f"{i}" * 64, i, ("one-shape",)) for i in range(3))
@@ -69,7 +72,7 @@ def fill(store: Store, missing: int = 0) -> None:
             key = generation_key(VARIANT.key, item.key, seed, SUITE.protocol.key)
             made: dict[str, Any] = {"variant_key": VARIANT.key, "item_key": item.key, "seed": seed}
             payloads.append(generation(store.results, key, protocol_key=SUITE.protocol.key, **made))
-            records = [score(0.25 + seed, "warp_error@1"), score(None, "dynamic_rate@1")]
+            records = [score(0.25 + seed / 2, "warp_error@1"), score(None, "dynamic_rate@1")]
             for record in records:
                 record["metric_key"] = NAMES[record["metric"]]
             payloads.append(scores(key, *records))
@@ -117,7 +120,7 @@ def test_a_result_says_everything(result: dict[str, Any]) -> None:
     assert [(s.metric, s.value, s.n) for s in found.set_scores] == [("fd_world@1", 4.0, 3)]
     assert [(r.item, r.seed) for r in found.rows] == [(i.slug, s) for i in ITEMS for s in (0, 1)]
     warp, rate = (found.rows[1].scores[name] for name in ("warp_error@1", "dynamic_rate@1"))
-    assert (warp.value, warp.coverage, warp.profile, warp.detail) == (1.25, 0.5, (0.1, None, 0.3), {"rate": 0.125})
+    assert (warp.value, warp.coverage, warp.profile, warp.detail) == (0.75, 0.5, (0.1, None, 0.3), {"rate": 0.125})
     assert (rate.value, rate.status, rate.reason) == (None, "undefined", "nothing moves")
 
 
@@ -217,7 +220,8 @@ def test_a_wrong_structure_is_refused_with_its_place(
     assert caught.value.where == f"{path}#{pointer}"
     assert message in caught.value.why
     (problem,) = validate(path).problems
-    assert (problem.rule, problem.severity, problem.pointer) == ("schema", "error", pointer)
+    rule = "text" if message.startswith("U+") else "schema"
+    assert (problem.rule, problem.severity, problem.pointer) == (rule, "error", pointer)
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[]", b'{"schema": NaN}', None])
@@ -257,6 +261,12 @@ def _swap_rows(r: dict[str, Any]) -> None:
         ("plausible", "/rows/0/scores/warp_error@1/coverage", lambda r: warp(r, 0).update(coverage=1.5)),
         ("plausible", "/set_scores/0/n", lambda r: r["set_scores"][0].update(n=4)),
         ("plausible", "/set_scores/0", lambda r: r["set_scores"][0].update(ci_low=9.0)),
+        ("plausible", "/set_scores/0/stderr", lambda r: r["set_scores"][0].update(detail={"jackknife": [1.0] * 3})),
+        ("range", "/rows/1/scores/warp_error@1/value", lambda r: warp(r, 1).update(value=1.01)),
+        ("range", "/set_scores/0/value", lambda r: r["set_scores"][0].update(value=-0.1, ci_low=None)),
+        ("current", "/metrics/0", lambda r: r["metrics"][0].update(name="fd_mine")),
+        ("current", "/metrics/1/version", lambda r: r["metrics"][1].update(version=9)),
+        ("large", "", lambda r: r["environment"].update({str(n): "x" * 1900 for n in range(600)})),
         ("times", "/run/started_at", lambda r: r["run"].update(started_at="yesterday")),
         ("times", "/run/finished_at", lambda r: r["run"].update(finished_at=None)),
         ("complete", "/rows", lambda r: r["rows"].pop()),
@@ -276,6 +286,26 @@ def test_every_rule_finds_its_breach(
     assert report.accepted == all(severities[p.rule] == "warning" for p in report.problems)
 
 
+def test_a_published_row_changes_only_with_a_new_run(result: dict[str, Any], tmp_path: Path) -> None:
+    base = tmp_path / "published"
+    write_result(base, result)
+    changed = json.loads(json.dumps(result))
+    warp(changed, 1).update(value=0.5)
+    changed["rows"].pop(3)
+    path = write_result(tmp_path / "mine", changed)
+    assert not [p for p in validate(path).problems if p.rule == "unchanged"]
+    found = [p.message for p in validate(path, base).problems if p.rule == "unchanged"]
+    assert found == [
+        f"000-disc s1 has changed in warp_error@1, and the run is still {RUN}",
+        f"001-disc s1 is gone, and the run is still {RUN}",
+    ]
+    assert not validate(path, base).accepted
+    changed["run"]["id"] = "another"
+    assert validate(write_result(tmp_path / "mine", changed), base).accepted
+    (base / "tiny-1" / "mini-x-2.json").write_text("{}")
+    assert validate(write_result(tmp_path / "mine", result), base).accepted
+
+
 def test_a_result_of_an_installed_suite_is_held_against_it(result: dict[str, Any], tmp_path: Path) -> None:
     result["suite"]["name"] = "mini"
     path = write_result(tmp_path, {**result, "suite": {**result["suite"], "name": "mini"}})
@@ -293,8 +323,10 @@ def test_many_breaches_of_one_rule_are_counted(result: dict[str, Any], tmp_path:
 
 
 def test_the_rules_are_named_and_explained() -> None:
-    assert len({rule.name for rule in RULES}) == len(RULES)
-    assert all(rule.demand and rule.severity in ("error", "warning") for rule in RULES)
+    assert len({name for name, _, _ in demands()}) == len(demands()) == len(RULES) + 4
+    assert all(demand and severity in ("error", "warning") for _, severity, demand in demands())
+    told = CliRunner().invoke(command, ["--rules", "--json"], standalone_mode=False).output
+    assert [json.loads(line)["rule"] for line in told.splitlines()] == [name for name, _, _ in demands()]
 
 
 @settings(max_examples=50)

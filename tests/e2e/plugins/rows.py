@@ -5,9 +5,11 @@ TEST_DELAY (seconds a video) slows `test-slow`; TEST_WEIGHTS names the file that
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -101,6 +103,55 @@ class Dies(Nothing):
             os._exit(7)
 
         return Made(die)
+
+
+@variant("test-hangs", revision=1, family="control", role="method", summary="never ends on one item")
+class Hangs(Nothing):
+    def load(self, device: str) -> Generator:
+        def hang(request: Request) -> Frames:
+            while request.item.slug == FAILING_ITEM:
+                time.sleep(0.1)
+            return hold(request)
+
+        return Made(hang)
+
+
+@variant("test-memory", revision=1, family="control", role="method", summary="runs out of memory twice")
+class OutOfMemory(Nothing):
+    def load(self, device: str) -> Generator:
+        def fill(request: Request) -> Frames:
+            if request.lighter < 2:
+                raise MemoryError("all of it")
+            request.note(process=os.getpid(), lightened=["less of it"])
+            return hold(request)
+
+        return Made(fill)
+
+
+@variant("test-chance", revision=1, family="control", role="method", summary="differs each time, where it is told to")
+class Chance(Nothing):
+    def load(self, device: str) -> Generator:
+        def change(request: Request) -> Frames:
+            frames = hold(request)
+            if os.environ.get("TEST_CHANCE") and request.item.slug == FAILING_ITEM:
+                frames[3, 5, 7, 1] ^= 1
+            return frames
+
+        return Made(change)
+
+
+@variant("test-fills", revision=1, family="control", role="method", summary="fills the disk while it makes one item")
+class Fills(Nothing):
+    def load(self, device: str) -> Generator:
+        def fill(request: Request) -> Frames:
+            path = os.environ.get("TEST_FILL")
+            if path and request.item.slug == FAILING_ITEM:
+                with contextlib.suppress(OSError), Path(path).open("wb", buffering=0) as file:
+                    while file.write(bytes(1 << 16)):
+                        pass
+            return drift(request)
+
+        return Made(fill)
 
 
 @variant("test-gpu", revision=1, family="svd", role="method", summary="wants more GPU than there is")

@@ -1,0 +1,1 @@
+"""An example plugin of exvideo-bench: see `variant` and `metric`."""

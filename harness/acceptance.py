@@ -1,0 +1,155 @@
+"""A plugin file put to every law that its variants, metrics and extractors are under: `harness validate FILE.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from harness.doors import load_file
+from harness.errors import CannotStart, ItemError, UsageError
+from harness.laws import SET_LAWS, VIDEO_LAWS, Finding, Specimen, examine, specimens
+from harness.machine import look
+from harness.model import Frames
+from harness.registry import ExtractorSpec, MetricSpec, Registry, VariantSpec, load_plugins
+from harness.scoring import checked_rows
+from harness.suite import LoadedSuite, load_suite
+from harness.variant_laws import NAMES, examine_variant
+from harness.weights import missing
+from harness.wishes import real_lengths, why_skip
+
+SUITE = "mini"
+FRAMES = 12
+EXTRACTOR_LAWS = ("rows", "repeatable", "untouched")
+DECLARED = ("still", "shuffle", "flicker", "flip")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the laws say of one plugin: ``kind`` and ``label``, laws that were kept, findings, or why it was not tried.
+
+    ``str`` gives its name, for the ids of tests.
+    """
+
+    kind: str
+    label: str
+    kept: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    skipped: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.label}"
+
+
+def examine_plugin(path: str | Path, suite: str = SUITE) -> list[Verdict]:
+    """Load a plugin file and put everything it registers to its laws.
+
+    Args:
+        path: the file; nothing that another file registers is examined.
+        suite: variants make its first two items; metrics always see a real clip of the mini suite and changes of it.
+
+    Raises:
+        UsageError: E-PLUGIN, the file cannot be loaded or registers nothing; E-UNKNOWN, there is no such suite.
+        Refused: E-SUITE, the suite cannot be used.
+    """
+    registry, path = load_plugins(), Path(path).absolute()
+    if not any(True for _ in _registered(registry, path)):
+        load_file(path)
+    if not any(True for _ in _registered(registry, path)):
+        raise UsageError(
+            "E-PLUGIN",
+            f"{path.name} registers nothing.",
+            where=str(path),
+            fix="`harness new variant NAME` or `harness new metric NAME` writes a file that does",
+        )
+    return list(_verdicts(registry, path, load_suite(suite)))
+
+
+def _registered(registry: Registry, path: Path) -> Iterator[VariantSpec | MetricSpec | ExtractorSpec]:
+    for table in (registry.variants, registry.metrics, registry.extractors):
+        yield from (spec for spec in table.values() if Path(spec.source).absolute() == path)
+
+
+def _verdicts(registry: Registry, path: Path, suite: LoadedSuite) -> Iterator[Verdict]:
+    found = list(_registered(registry, path))
+    clips: Mapping[str, Specimen] = {}
+    if not all(isinstance(spec, VariantSpec) for spec in found):
+        clips = specimens(_moving())
+    for spec in found:
+        if isinstance(spec, VariantSpec):
+            yield _variant(spec, suite)
+        elif isinstance(spec, MetricSpec):
+            yield _metric(spec, clips)
+        else:
+            yield _extractor(spec, clips)
+
+
+def _variant(spec: VariantSpec, suite: LoadedSuite) -> Verdict:
+    label, machine = f"{spec.name}@{spec.revision}", look()
+    skip = why_skip(spec, machine, suite, real_lengths(suite))
+    if skip.reason:
+        return Verdict("variant", label, skipped=skip.reason)
+    device = machine.devices[0] if spec.config.needs().gpu else "cpu"
+    found = examine_variant(spec, suite, device)
+    # Of a variant that makes nothing, no more than its settings could be asked.
+    asked = NAMES[:2] if any(finding.law == "works" for finding in found) else NAMES
+    return _judged("variant", label, asked, found)
+
+
+def _metric(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Verdict:
+    kind, laws = ("metric", VIDEO_LAWS) if spec.scope == "video" else ("set metric", SET_LAWS)
+    asked = [law for law in laws if law not in DECLARED or law in spec.responds]
+    try:
+        return _judged(kind, spec.label, asked, examine(spec, clips))
+    except CannotStart as refusal:
+        return Verdict(kind, spec.label, skipped=refusal.what)
+
+
+def _extractor(spec: ExtractorSpec, clips: Mapping[str, Specimen]) -> Verdict:
+    if absent := missing(spec.weights):
+        return Verdict("extractor", spec.label, skipped=f"no weights: {absent[0].name}")
+    try:
+        findings = [Finding(spec.label, *found) for found in _extracted(spec, clips)]
+    except CannotStart as refusal:
+        return Verdict("extractor", spec.label, skipped=refusal.what)
+    return _judged("extractor", spec.label, EXTRACTOR_LAWS, findings)
+
+
+def _extracted(spec: ExtractorSpec, clips: Mapping[str, Specimen]) -> Iterator[tuple[str, str, str]]:
+    network, widths = spec.load("cpu"), set()
+    for name, specimen in clips.items():
+        clip = specimen.clip()
+        if len(clip) < spec.min_frames:
+            continue
+        try:
+            rows, again = (checked_rows(network(part), spec.label) for part in (clip, specimen.clip()))
+        except ItemError as refusal:
+            if refusal.code == "E-FEATURES" or name == "moving":
+                yield "rows", name, refusal.what
+            continue
+        except CannotStart:
+            raise
+        except Exception as error:
+            yield "rows", name, f"{type(error).__name__}: {error}"
+            continue
+        widths.add(rows.shape[1])
+        if not np.array_equal(rows, again):
+            yield "repeatable", name, f"values differ by up to {np.abs(rows - again).max():.3g}"
+        if not np.array_equal(clip.frames, specimen.frames):
+            yield "untouched", name, "it changed the clip's frames"
+    if len(widths) > 1:
+        yield "rows", "all clips", f"rows have {', '.join(map(str, sorted(widths)))} columns"
+
+
+def _judged(kind: str, label: str, laws: Iterable[str], found: list[Finding]) -> Verdict:
+    broken = {finding.law for finding in found}
+    return Verdict(kind, label, tuple(law for law in laws if law not in broken), tuple(found))
+
+
+def _moving() -> Frames:
+    """The first real clip of the mini suite, uint8 [12, 64, 64, 3]."""
+    suite = load_suite(SUITE)
+    clips = (suite.real(item) for item in suite.suite.items)
+    return next(clip for clip in clips if clip is not None)[:FRAMES]

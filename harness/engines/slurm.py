@@ -1,0 +1,65 @@
+"""Jobs of a Slurm cluster, by way of submitit; the results folder must be on a file system that its nodes share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from harness.engines.jobs import Job, JobEngine, JobSettings, Submit, parse_settings, run_job
+from harness.engines.local import WorkerSettings
+from harness.errors import CannotStart
+from harness.paths import run_folder
+
+EXAMPLE = "partition=gpu,gpus_per_node=1,timeout_min=240,jobs=32"
+GENERAL = ("timeout_min", "mem_gb", "gpus_per_node", "cpus_per_task", "nodes", "name")
+
+
+def slurm_settings(text: str) -> JobSettings:
+    """Settings from the text of ``--slurm``; ``cluster=local`` runs jobs as processes on this machine.
+
+    Raises:
+        UsageError: E-OPTION.
+    """
+    return parse_settings("--slurm", text, "cluster", EXAMPLE)
+
+
+def slurm_engine(settings: WorkerSettings, how: JobSettings) -> JobEngine:
+    """The engine of jobs that submitit starts.
+
+    Raises:
+        CannotStart: E-ENGINE, submitit is not installed, there is no such cluster here, or no such parameter.
+    """
+    return JobEngine(settings, how, submitit_jobs(settings, how))
+
+
+def submitit_jobs(settings: WorkerSettings, how: JobSettings) -> Submit:
+    """What starts a job; raises as `slurm_engine`."""
+    try:
+        import submitit
+    except ImportError as error:
+        raise CannotStart(
+            "E-ENGINE", "The slurm engine needs submitit.", why=str(error), fix="pip install 'exvideo-bench[slurm]'"
+        ) from error
+    cluster = how.place or "slurm"
+    try:
+        folder = run_folder(settings.results, settings.run_id) / "submitit"
+        executor = submitit.AutoExecutor(folder=folder, cluster=cluster)
+        executor.update_parameters(**parameters(how.parameters))
+    except Exception as error:  # submitit has no type of its own for a cluster or a parameter that does not exist
+        raise CannotStart(
+            "E-ENGINE",
+            f"Jobs cannot be started on the cluster '{cluster}'.",
+            why=f"{type(error).__name__}: {error}",
+            fix="run where sbatch is, or --slurm cluster=local for processes on this machine",
+        ) from error
+
+    def submit(settings: WorkerSettings, name: str, lines: list[str]) -> Job:
+        job: Job = executor.submit(run_job, settings, name, lines)
+        return job
+
+    return submit
+
+
+def parameters(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters under submitit's names: what is not for any cluster gets the prefix of Slurm's."""
+    return {name if name in GENERAL or name.startswith("slurm_") else f"slurm_{name}": v for name, v in given.items()}

@@ -1,0 +1,210 @@
+"""One training in one process or in several, which ``accelerate launch`` starts.
+
+Several processes compute what one would with their batches together: every draw is made for the whole batch of a step,
+and each process takes its rows. Gradients are averaged by DDP. A single process that was not launched so goes through
+torch alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any, Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from harness.errors import UsageError
+
+T = TypeVar("T")
+LAUNCHED = ("ACCELERATE_MIXED_PRECISION", "TORCHELASTIC_RUN_ID")  # set by accelerate launch, and by torchrun
+YES = ("1", "true", "yes")
+PATIENCE = timedelta(hours=6)  # one may be done encoding long before another; a process that ends takes all along
+OURS = ("NO", "MULTI_GPU", "MULTI_CPU")
+
+
+class Processes(Protocol):
+    """The processes of a training, as seen by one of them."""
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        ...
+
+    @property
+    def rank(self) -> int:
+        """The number of this one, from 0, the one that writes and talks."""
+        ...
+
+    @property
+    def device(self) -> torch.device | None:
+        """Where this process computes; None to leave it to the settings."""
+        ...
+
+    def prepared(self, model: nn.Module) -> Any:
+        """The model to call in training: gradients of it are averaged over the processes."""
+        ...
+
+    def local(self, model: Any, last: bool) -> contextlib.AbstractContextManager[object]:
+        """Around the backward pass of a part of a step; gradients are exchanged in the last part only."""
+        ...
+
+    def mean(self, value: Tensor) -> Tensor:
+        """The mean over the processes."""
+        ...
+
+    def any(self, flag: bool) -> bool:
+        """Whether one of the processes says so."""
+        ...
+
+    def gather(self, value: T) -> list[T]:
+        """The values of all processes, in their order."""
+        ...
+
+    def first_alone(self) -> contextlib.AbstractContextManager[object]:
+        """The first process goes through the body before the others do."""
+        ...
+
+    def wait(self) -> None:
+        """Go on when all are here."""
+        ...
+
+    def end(self) -> None:
+        """The last thing that is done together."""
+        ...
+
+
+class Alone:
+    """A single process."""
+
+    count: int = 1
+    rank: int = 0
+    device: torch.device | None = None
+
+    def prepared(self, model: nn.Module) -> Any:
+        """The model itself."""
+        return model
+
+    def local(self, model: Any, last: bool) -> contextlib.AbstractContextManager[object]:
+        """Nothing is exchanged."""
+        return contextlib.nullcontext()
+
+    def mean(self, value: Tensor) -> Tensor:
+        """The value itself."""
+        return value
+
+    def any(self, flag: bool) -> bool:
+        """What this one says."""
+        return flag
+
+    def gather(self, value: T) -> list[T]:
+        """The value itself."""
+        return [value]
+
+    def first_alone(self) -> contextlib.AbstractContextManager[object]:
+        """There is nobody else."""
+        return contextlib.nullcontext()
+
+    def wait(self) -> None:
+        """There is nobody else."""
+
+    def end(self) -> None:
+        """There is nothing to end."""
+
+
+class Launched:
+    """One of the processes that ``accelerate launch`` started.
+
+    Raises:
+        UsageError: E-SETTINGS, a configuration of accelerate that shards the model.
+    """
+
+    def __init__(self) -> None:
+        from accelerate import Accelerator
+        from accelerate.utils import InitProcessGroupKwargs
+
+        check_environment(os.environ)
+        # Precision is part of the recipe, which has an option for it; what accelerate was configured with is not.
+        on_cpu = os.environ.get("ACCELERATE_USE_CPU", "").lower() in YES or not torch.cuda.is_available()
+        waiting = InitProcessGroupKwargs(timeout=PATIENCE)
+        self._accelerator = Accelerator(mixed_precision="no", cpu=on_cpu, kwargs_handlers=[waiting])
+        kind = self._accelerator.distributed_type.value
+        if kind not in OURS:
+            raise _not_ours(f"accelerate is configured for {kind}")
+        self.count, self.rank = self._accelerator.num_processes, self._accelerator.process_index
+
+    @property
+    def device(self) -> torch.device | None:
+        """The device that accelerate gave to this process."""
+        return torch.device(self._accelerator.device)
+
+    def prepared(self, model: nn.Module) -> Any:
+        """The model under DDP."""
+        return self._accelerator.prepare_model(model, device_placement=False)
+
+    def local(self, model: Any, last: bool) -> contextlib.AbstractContextManager[object]:
+        """DDP's ``no_sync``, except in the last part."""
+        if last or self.count == 1:
+            return contextlib.nullcontext()
+        context: contextlib.AbstractContextManager[object] = self._accelerator.no_sync(model)
+        return context
+
+    def mean(self, value: Tensor) -> Tensor:
+        """The mean over the processes."""
+        found: Tensor = self._accelerator.reduce(value.detach().clone(), reduction="mean")
+        return found
+
+    def any(self, flag: bool) -> bool:
+        """Whether one of the processes says so."""
+        return bool(self.mean(torch.tensor(float(flag), device=self.device)) > 0)
+
+    def gather(self, value: T) -> list[T]:
+        """The values of all processes, in their order."""
+        from accelerate.utils import gather_object
+
+        return list(gather_object([value]))
+
+    @contextlib.contextmanager
+    def first_alone(self) -> Iterator[None]:
+        """The first process goes through the body before the others do."""
+        with self._accelerator.main_process_first():
+            yield
+
+    def wait(self) -> None:
+        """Go on when all are here."""
+        self._accelerator.wait_for_everyone()
+
+    def end(self) -> None:
+        """Wait for the others, and leave the group."""
+        self._accelerator.wait_for_everyone()
+        self._accelerator.end_training()
+
+
+def this_process() -> Processes:
+    """One of several, if accelerate or torchrun started this process; alone otherwise.
+
+    Raises:
+        UsageError: see `Launched`.
+    """
+    return Launched() if any(name in os.environ for name in LAUNCHED) else Alone()
+
+
+def check_environment(environment: Mapping[str, str]) -> None:
+    """Refuse what accelerate announces in the environment and this training does not do.
+
+    FSDP and DeepSpeed take parameters and optimiser apart, so that the running average and the exact continuation
+    would not be those of this training. On CPUs accelerate leaves FSDP out without a word.
+
+    Raises:
+        UsageError: E-SETTINGS.
+    """
+    for name, kind in (("FSDP", "FSDP"), ("DEEPSPEED", "DeepSpeed"), ("MEGATRON_LM", "Megatron-LM")):
+        if environment.get(f"ACCELERATE_USE_{name}", "").lower() in YES:
+            raise _not_ours(f"accelerate is configured for {kind}")
+
+
+def _not_ours(why: str) -> UsageError:
+    fix = "accelerate launch --multi_gpu --num_processes N -m harness posttune …, with --checkpointing to save memory"
+    return UsageError("E-SETTINGS", "This way to share a training is not supported.", why=why, fix=fix)

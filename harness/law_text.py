@@ -1,0 +1,93 @@
+"""What each law demands of a plugin, and what usually breaks it: the words of `harness validate FILE.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What a law demands, and what to look at when it is broken."""
+
+    demand: str
+    hint: str
+
+
+VARIANT: Mapping[str, Explained] = {
+    "settings": Explained(
+        "needs() is a fact about the settings, the same whenever it is asked",
+        "return Needs(...) made from the fields alone",
+    ),
+    "works": Explained(
+        "it loads, and makes uint8 frames [T, H, W, 3] of the protocol's size",
+        "request.protocol has num_frames, height and width; request.image has that size",
+    ),
+    "repeatable": Explained(
+        "one item and seed give the same frames, whatever was made in between",
+        "draw all randomness from request.noise(stream, shape): torch.randn and np.random differ each time; "
+        "keep no state between calls of generate()",
+    ),
+    "reloads": Explained(
+        "a second load() makes the same frames",
+        "weights that are drawn at random need a fixed seed of their own, as a field",
+    ),
+    "seeded": Explained(
+        "the request's noise is what makes two seeds differ",
+        "use what request.noise returns; a variant without randomness gives equal frames for every seed",
+    ),
+    "untouched": Explained(
+        "the request's image is left as it was",
+        "work on a copy: image.astype(...) or image.copy()",
+    ),
+}
+VIDEO_METRIC: Mapping[str, Explained] = {
+    "finite": Explained(
+        "every clip gets a finite number, or a reason why there is none",
+        "guard what you divide by and short clips: return Score.undefined(reason) or Score.excluded(reason)",
+    ),
+    "repeatable": Explained(
+        "the same clip gives the same score, to the last bit", "seed what you sample; keep nothing between calls"
+    ),
+    "untouched": Explained(
+        "frames, image and flow, which all metrics of a clip share, are left alone",
+        "work on a copy: clip.frames.astype(...) or clip.frames.copy()",
+    ),
+    "still": Explained(
+        "the first frame held scores as responds={'still': ...} promises",
+        "change the promise, or the formula: a metric that a frozen clip wins needs a companion (beside=...)",
+    ),
+    "shuffle": Explained(
+        "mixed frames score as responds={'shuffle': ...} promises", "change the promise or the formula"
+    ),
+    "flicker": Explained(
+        "alternating brightness scores as responds={'flicker': ...} promises", "change the promise or the formula"
+    ),
+    "flip": Explained("a mirrored clip scores as responds={'flip': ...} promises", "change the promise or the formula"),
+}
+SET_METRIC: Mapping[str, Explained] = {
+    "finite": Explained("two ordinary sets have a finite distance", "give float64 to what inverts or takes roots"),
+    "repeatable": Explained(
+        "the distance ignores the order of the rows, leaves them alone, and is the same every time",
+        "use all rows; compare groups, never neighbours",
+    ),
+    "grows": Explained("sets farther apart score worse", "check the sign against better='lower' or 'higher'"),
+    "refuses": Explained(
+        "one row is refused with an ItemError, and a row with NaN gives no finite number",
+        "raise NoSetScore(code, what) for sets that are too small: harness.api.frechet_distance does",
+    ),
+}
+EXTRACTOR: Mapping[str, Explained] = {
+    "rows": Explained(
+        "a clip gives finite float rows [windows, d], with one d for all clips",
+        "return a NumPy array of two axes; raise ItemError for a video that cannot be taken",
+    ),
+    "repeatable": Explained("the same clip gives the same rows", "put networks in eval() mode; seed what you sample"),
+    "untouched": Explained("the clip is left alone", "work on a copy of clip.frames"),
+}
+KINDS: Mapping[str, Mapping[str, Explained]] = {
+    "variant": VARIANT,
+    "metric": VIDEO_METRIC,
+    "set metric": SET_METRIC,
+    "extractor": EXTRACTOR,
+}

@@ -1,0 +1,129 @@
+"""What a variant or metric must be to be registered: checked at once, where its author can see which line is meant."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from harness.calls import LOAD, LOAD_EXTRACTOR, NEEDS, SET_METRIC, VIDEO_METRIC, misfit
+from harness.columns import ASPECTS
+from harness.keys import canonical_json
+from harness.responses import problem
+from harness.submission import DIRECTIONS, NAME, ROLES, SLUG
+
+MAX_NAME, MAX_UNIT = 63, 64
+
+
+def variant_class(cls: type[Any], name: object, revision: object, family: object, role: object) -> str:
+    """Why a class cannot become a variant, empty if it can; asked before it becomes a dataclass."""
+    for method, contract in (("needs", NEEDS), ("load", LOAD)):
+        found = getattr(cls, method, None)
+        if not callable(found):
+            return f"variant '{name}' has no method {method}()"
+        if why := misfit(_bound(cls, method), contract):
+            return f"variant '{name}': {method}() {why}"
+    if why := _slug("variant", name) or _slug("family", family) or _count("revision", revision):
+        return why
+    if role not in ROLES:
+        return f"variant '{name}': role '{role}' is none of {', '.join(ROLES)}"
+    loose = next(_without_annotation(cls), None)
+    if loose is not None:
+        field, value = loose
+        written = f"{field}: {type(value).__name__} = {value!r}"
+        return f"'{field} = {value!r}' has no type, so it would be no parameter and not enter the key: write {written}"
+    return ""
+
+
+def variant_config(name: str, make: Callable[[], Any]) -> tuple[Any, str]:
+    """A variant's configuration from its defaults, and why it cannot be used; the second is empty if it can."""
+    try:
+        config = make()
+    except TypeError as error:
+        return None, f"variant '{name}' is built from its fields' defaults: {error}"
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        try:
+            canonical_json(value)
+        except (TypeError, ValueError) as error:
+            return None, f"'{field.name}' of variant '{name}' cannot enter its key: {error}"
+    return config, ""
+
+
+def factors(name: str, levels: Mapping[str, object]) -> str:
+    """Why factor levels cannot be used; empty if they can."""
+    wrong = [level for level in levels.values() if not isinstance(level, str | int)]
+    return f"variant '{name}': a factor's level is text, a whole number or a boolean" if wrong else ""
+
+
+def metric_function(
+    function: Callable[..., Any], name: object, version: object, better: str, unit: str, kind: str, extractor: str
+) -> str:
+    """Why a function cannot become a metric; empty if it can."""
+    if kind not in ("video", "set"):
+        return f"'{name}' is of kind '{kind}': there are video and set"
+    if why := misfit(function, VIDEO_METRIC if kind == "video" else SET_METRIC):
+        return f"'{name}': a {kind} metric {why}"
+    if (kind == "set") != bool(extractor):
+        return f"'{name}': a set metric names its extractor, a video metric has none"
+    if why := _name("metric", name) or _count("version", version):
+        return why
+    if better not in DIRECTIONS:
+        return f"'{name}': better is '{better}', it can be {', '.join(DIRECTIONS)}"
+    return f"'{name}': its unit has more than {MAX_UNIT} characters" if len(unit) > MAX_UNIT else ""
+
+
+def metric_claims(
+    name: str, better: str, kind: str, aspect: str, responds: Mapping[str, str], params: Mapping[str, object]
+) -> str:
+    """Why what a metric says of itself cannot be accepted; empty if it can."""
+    if aspect not in ASPECTS:
+        return f"'{name}': aspect '{aspect}' is none of {', '.join(ASPECTS[:-1])}"
+    if wrong := problem(responds, better, kind):
+        return f"'{name}' {wrong}"
+    try:
+        canonical_json(dict(params))
+    except (TypeError, ValueError) as error:
+        return f"params of '{name}' cannot enter its key: {error}"
+    return ""
+
+
+def extractor_load(load: Callable[..., Any], name: object, version: object) -> str:
+    """Why a function cannot load an extractor; empty if it can."""
+    if why := misfit(load, LOAD_EXTRACTOR):
+        return f"'{name}': an extractor's loader {why}"
+    return _name("extractor", name) or _count("version", version)
+
+
+def _without_annotation(cls: type[Any]) -> Iterator[tuple[str, object]]:
+    annotated = {name for base in cls.__mro__ for name in inspect.get_annotations(base)}
+    own = inspect.get_annotations(cls)
+    for name, value in vars(cls).items():
+        plain = isinstance(value, str | int | float | list | tuple | dict | None)
+        hides = name in annotated and name not in own
+        if plain and not name.startswith("_") and (hides or (name not in own and not name.isupper())):
+            yield name, value
+
+
+def _bound(cls: type[Any], method: str) -> Callable[..., Any]:
+    """A method as its caller sees it, without ``self``."""
+    found: Callable[..., Any] = getattr(cls, method)
+    return functools.partial(found, None) if inspect.isfunction(inspect.getattr_static(cls, method)) else found
+
+
+def _slug(kind: str, name: object) -> str:
+    fits = isinstance(name, str) and re.fullmatch(SLUG, name)
+    return "" if fits else f"{kind} {name!r} is no name: lower-case letters, digits and dashes, at most {MAX_NAME}"
+
+
+def _name(kind: str, name: object) -> str:
+    fits = isinstance(name, str) and re.fullmatch(NAME, name)
+    return "" if fits else f"{kind} {name!r} is no name: lower-case letters, digits, _ and -, at most {MAX_NAME}"
+
+
+def _count(kind: str, number: object) -> str:
+    fits = isinstance(number, int) and not isinstance(number, bool) and number >= 1
+    return "" if fits else f"{kind} is {number!r}, it is a whole number from 1"

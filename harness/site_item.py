@@ -1,0 +1,77 @@
+"""What an item's page is given: its videos seed by seed, and their scores over the length of the clip as curves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.figures_lines import Courses, courses
+from harness.site_board import Board
+from harness.site_media import SiteMedia
+from harness.sitemodel import ItemPage, SiteModel, VideoView
+from harness.submission import PublishedMetric
+
+SLOTS = 8  # colours of curves; controls are grey, which is slot 0
+
+
+@dataclass(frozen=True)
+class Curves:
+    """One metric over the clip: the plot, and the same numbers for text as (view, values)."""
+
+    metric: PublishedMetric
+    plot: Courses
+    values: tuple[tuple[VideoView, tuple[float | None, ...]], ...]
+
+
+@dataclass(frozen=True)
+class Take:
+    """All videos of one item and seed; ``shown`` are those that can be watched."""
+
+    seed: int
+    videos: tuple[VideoView, ...]
+    shown: tuple[VideoView, ...]
+    curves: tuple[Curves, ...]
+    slots: dict[str, int]
+
+
+def item_context(page: ItemPage, media: SiteMedia) -> dict[str, Any]:
+    """What the template of an item's page is given."""
+    seeds = sorted({view.row.seed for view in page.videos})
+    return {
+        "page": page,
+        "takes": [_take([v for v in page.videos if v.row.seed == seed], seed, media) for seed in seeds],
+        "title": f"{page.item.slug} on {page.board.suite.label}",
+    }
+
+
+def items_context(model: SiteModel, board: Board) -> dict[str, Any]:
+    """What the list of items is given."""
+    mine = [page for page in model.items if page.board == board]
+    return {"board": board, "pages": mine, "title": f"Items of {board.suite.label}"}
+
+
+def _take(videos: Sequence[VideoView], seed: int, media: SiteMedia) -> Take:
+    slots = _slots(videos)
+    shown = tuple(view for view in videos if media.preview(view))
+    metrics = [s.metric for s in videos[0].scores]
+    curves = [found for metric in metrics if (found := _curves(videos, metric, slots)) is not None]
+    return Take(seed, tuple(videos), shown, tuple(curves), slots)
+
+
+def _slots(videos: Iterable[VideoView]) -> dict[str, int]:
+    """A colour for every variant that competes, in the order of the board; the colours repeat."""
+    competing = [view.variant.label for view in videos if view.variant.role != "control"]
+    numbered = {label: index % SLOTS + 1 for index, label in enumerate(competing)}
+    return {view.variant.label: numbered.get(view.variant.label, 0) for view in videos}
+
+
+def _curves(videos: Sequence[VideoView], metric: PublishedMetric, slots: dict[str, int]) -> Curves | None:
+    found = []
+    for view in videos:
+        score = next(s.score for s in view.scores if s.metric == metric)
+        if score is not None and any(v is not None for v in score.profile):
+            found.append((view, score.profile))
+    by_name = {view.variant.label: values for view, values in found}
+    plot = courses(by_name, slots)
+    return None if plot is None else Curves(metric, plot, tuple(found))

@@ -1,0 +1,158 @@
+"""The laws of variants: what every row owes the board, whatever model is behind it.
+
+A video depends on its item, its seed and the variant's settings and on nothing else: not on what was made before it,
+on a global random generator or on the process. Without that, nothing could be resumed, spread over machines or made
+again. Like `harness.laws`, this reads no file and prints nothing.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from harness.calls import call
+from harness.contracts import Generator
+from harness.errors import HarnessError
+from harness.generating import check_frames
+from harness.laws import Finding
+from harness.model import Frames, Item, Needs, Request
+from harness.noise import Noise, make_noise
+from harness.plugin_errors import last_line, where
+from harness.registry import VariantSpec
+from harness.suite import LoadedSuite
+
+SEED, OTHER_SEED = 0, 1
+T = TypeVar("T")
+
+
+class _Failed(Exception):
+    """The variant raised: what is left to ask it cannot be answered."""
+
+
+@dataclass
+class _Trial:
+    """A variant at work on two items of a suite. Videos are made once and kept by (load, item, seed, turn)."""
+
+    spec: VariantSpec
+    suite: LoadedSuite
+    device: str
+    made: dict[str, Frames] = field(default_factory=dict)
+    noise: dict[str, Noise] = field(default_factory=dict)
+    touched: list[str] = field(default_factory=list)
+
+    def load(self) -> Generator:
+        offered = {"protocol": self.suite.suite.protocol}
+        generator: Generator = self._guarded("load", partial(call, self.spec.config.load, (self.device,), offered))
+        return generator
+
+    def make(self, generator: Generator, name: str, item: Item, seed: int) -> None:
+        image, noise = self.suite.image(item), make_noise(item.key, seed)
+        before = image.copy()
+        real = partial(self.suite.real, item)
+        request = Request(item, seed, self.suite.suite.protocol, image, noise, real, real)
+        _disturb(len(self.made))
+        frames = self._guarded("generate", partial(generator.generate, request))
+        if not np.array_equal(before, image):
+            self.touched.append(name)
+        checked = check_frames(frames, self.suite.suite.protocol, self.spec.name)
+        self.made[name], self.noise[name] = checked.copy(), noise
+
+    def _guarded(self, method: str, work: Callable[[], T]) -> T:
+        try:
+            return work()
+        except HarnessError:
+            raise
+        except Exception as error:
+            raise _Failed(f"{method}() raised {last_line(error)}\n{where(error, Path(self.spec.source))}") from error
+
+
+def examine_variant(spec: VariantSpec, suite: LoadedSuite, device: str = "cpu") -> list[Finding]:
+    """Put a variant to all laws with the first two items of a suite; an empty list is a pass.
+
+    It makes five videos and loads the variant twice.
+    """
+    trial = _Trial(spec, suite, device)
+    found = [("settings", "", message) for message in _settings(spec)]
+    try:
+        _work(trial)
+    except _Failed as failure:
+        found.append(("works", suite.suite.label, str(failure)))
+    except HarnessError as refusal:
+        found.append(("works", suite.suite.label, f"{refusal.what} {refusal.why}".strip()))
+    else:
+        found += [(name, where, message) for name, law in LAWS.items() for where, message in law(trial)]
+    return [Finding(f"{spec.name}@{spec.revision}", *finding) for finding in found]
+
+
+def _settings(spec: VariantSpec) -> Iterator[str]:
+    first, second = spec.config.needs(), spec.config.needs()
+    if not isinstance(first, Needs):
+        yield f"needs() returned {type(first).__name__}, not Needs"
+    elif first != second:
+        yield "needs() says something else the second time"
+    elif type(spec.config)() != spec.config:
+        yield "two configurations from the same defaults differ"
+
+
+def _work(trial: _Trial) -> None:
+    first, second = (*trial.suite.suite.items, *trial.suite.suite.items)[:2]
+    generator = trial.load()
+    trial.make(generator, "first", first, SEED)
+    trial.make(generator, "other item", second, SEED)
+    trial.make(generator, "again", first, SEED)
+    trial.make(generator, "other seed", first, OTHER_SEED)
+    del generator  # two copies of a large model need not fit
+    trial.make(trial.load(), "loaded again", first, SEED)
+
+
+def _repeatable(trial: _Trial) -> Iterator[tuple[str, str]]:
+    yield from _same(trial, "again")
+
+
+def _reloads(trial: _Trial) -> Iterator[tuple[str, str]]:
+    if not list(_same(trial, "again")):
+        yield from _same(trial, "loaded again")
+
+
+def _seeded(trial: _Trial) -> Iterator[tuple[str, str]]:
+    equal = np.array_equal(trial.made["first"], trial.made["other seed"])
+    if trial.noise["first"].digest and equal:
+        yield "other seed", "it drew noise, and another seed gave the same frames"
+    if not trial.noise["first"].digest and not equal and not list(_same(trial, "again")):
+        yield "other seed", "it drew no noise from the request, and another seed gave other frames"
+
+
+def _untouched(trial: _Trial) -> Iterator[tuple[str, str]]:
+    yield from ((name, "it changed the request's image, which belongs to the suite") for name in trial.touched)
+
+
+def _same(trial: _Trial, name: str) -> Iterator[tuple[str, str]]:
+    first, other = trial.made["first"].astype(np.int16), trial.made[name].astype(np.int16)
+    if (difference := np.abs(first - other)).any():
+        share, most = float((difference > 0).mean()), int(difference.max())
+        yield name, f"{share:.1%} of the values differ, by up to {most} of 255"
+
+
+def _disturb(turn: int) -> None:
+    """Leave every global random generator in another state each time: a video may not depend on it."""
+    random.seed(turn)
+    np.random.seed(turn)
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(turn)
+
+
+Law = Callable[[_Trial], Iterator[tuple[str, str]]]
+LAWS: Mapping[str, Law] = {
+    "repeatable": _repeatable,
+    "reloads": _reloads,
+    "seeded": _seeded,
+    "untouched": _untouched,
+}
+NAMES = ("settings", "works", *LAWS)

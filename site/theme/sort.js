@@ -1,0 +1,105 @@
+// Sorting tables by column. Without scripts, the headers of a board lead to pages that are sorted already.
+(function () {
+  "use strict";
+
+  function valueOf(row, column, kind) {
+    var text = row.cells[column].dataset.value;
+    if (text === undefined || text === "") return null;
+    return kind === "number" ? Number(text) : text;
+  }
+
+  function compare(a, b) {
+    return typeof a === "string" ? a.localeCompare(b, "en") : a - b;
+  }
+
+  // Rows without a value stay last in both directions: absence is never the best.
+  function sorted(rows, column, kind, sign) {
+    return rows
+      .map(function (row, index) { return { row: row, index: index, value: valueOf(row, column, kind) }; })
+      .sort(function (a, b) {
+        if (a.value === null || b.value === null) {
+          return (a.value === null) - (b.value === null) || a.index - b.index;
+        }
+        return sign * compare(a.value, b.value) || a.index - b.index;
+      })
+      .map(function (entry) { return entry.row; });
+  }
+
+  function isData(row) { return !row.classList.contains("group"); }
+
+  function apart(body) { return "apart" in body.dataset; }
+
+  function orderOf(table) {
+    var bodies = Array.from(table.tBodies);
+    var original = bodies.map(function (body) { return Array.from(body.rows); });
+    var competing = bodies.filter(function (body) { return !apart(body); });
+
+    function restore() {
+      bodies.forEach(function (body, index) { body.append.apply(body, original[index]); });
+      table.classList.remove("sorted");
+    }
+
+    // All roles compete in one list; controls are sorted among themselves and stay below.
+    function sort(column, kind, sign) {
+      restore();
+      table.classList.add("sorted");
+      var rows = competing.flatMap(function (body) { return Array.from(body.rows); }).filter(isData);
+      if (competing.length) competing[0].append.apply(competing[0], sorted(rows, column, kind, sign));
+      bodies.filter(apart).forEach(function (body) {
+        body.append.apply(body, sorted(Array.from(body.rows).filter(isData), column, kind, sign));
+      });
+    }
+
+    return { sort: sort, restore: restore };
+  }
+
+  function firstWay(header) { return header.dataset.better === "higher" ? "descending" : "ascending"; }
+
+  function opposite(way) { return way === "ascending" ? "descending" : "ascending"; }
+
+  function makeSortable(table) {
+    var order = orderOf(table);
+    var headers = Array.from(table.tHead.rows[0].cells);
+    var first = headers.find(function (header) { return header.hasAttribute("aria-sort"); });
+    var own = first && { header: first, way: first.getAttribute("aria-sort") };
+
+    function apply(header, way) {
+      headers.forEach(function (each) { each.removeAttribute("aria-sort"); });
+      if (!way) {
+        order.restore();
+        if (own) own.header.setAttribute("aria-sort", own.way);
+        return;
+      }
+      header.setAttribute("aria-sort", way);
+      order.sort(header.cellIndex, header.dataset.sort, way === "ascending" ? 1 : -1);
+    }
+
+    // First click: best first. Second: the other way. Third: the page's own order.
+    function turn(header) {
+      var first = firstWay(header), state = header.getAttribute("aria-sort");
+      var next = state === first ? opposite(first) : state ? "" : first;
+      apply(header, next);
+      if (header.dataset.key) {
+        bench.state.write({ sort: next ? header.dataset.key : "", way: next === opposite(first) ? next : "" });
+      }
+    }
+
+    headers.forEach(function (header) {
+      if (!header.dataset.sort) return;
+      var link = header.querySelector("a.sort");
+      if (link) link.textContent = "";
+      var text = header.querySelector(".head") || header;
+      var label = "Sort by " + text.textContent.trim().replace(/\s+/g, " ");
+      var button = bench.button("", label, function () { turn(header); });
+      button.className = "sort";
+      if (link) link.replaceWith(button);
+      else header.append(" ", button);
+    });
+
+    var state = bench.state.read();
+    var wanted = headers.find(function (header) { return header.dataset.key && header.dataset.key === state.sort; });
+    if (wanted) apply(wanted, state.way === opposite(firstWay(wanted)) ? state.way : firstWay(wanted));
+  }
+
+  document.querySelectorAll("table[data-sortable]").forEach(makeSortable);
+})();

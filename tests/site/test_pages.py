@@ -1,0 +1,111 @@
+"""What single pages say: picks of a variant's items, golden examples of a metric, runs, refusals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from harness.render import publish
+from harness.site_runs import run_pages, run_path
+from harness.site_variant import picks
+from harness.sitemodel import Entry, Source, build_site
+from tests.site.conftest import Site
+from tests.site.synthetic import LOOKS, result, small_suite, write_result
+from tests.site.test_board import METHOD, NO_CONV, submission
+from tests.site.test_publish import Text
+
+
+def entry(items: int, seeds: tuple[int, ...] = (0,), change: Any = None) -> Entry:
+    return build_site([Source(submission(METHOD, items, seeds, change))], {}).variants[0].entries[0]
+
+
+def test_picks_are_the_five_worst_the_five_best_and_five_at_random() -> None:
+    found = {p.metric.name: p for p in picks(entry(16))}
+    assert list(found) == ["warp_error", "flow_smoothness", "ff_ssim"]
+    assert [p.played for p in found.values()] == [True, False, False]
+    worst, best, drawn = found["warp_error"].reels
+    everything = sorted(v.score.value for e in entry(16).videos for v in e.scores[:1] if v.score and v.score.value)
+    assert [value for _, value in worst.videos] == everything[::-1][:5]  # lower is better
+    assert [value for _, value in best.videos] == everything[:5]
+    assert len(drawn.videos) == 5
+    assert [v.anchor for v, _ in drawn.videos] == [v.anchor for v, _ in next(picks(entry(16))).reels[2].videos]
+    worst = found["ff_ssim"].reels[0]
+    assert [value for _, value in worst.videos] == sorted(value for _, value in worst.videos)  # higher is better
+
+
+def test_picks_never_show_one_video_as_best_and_worst() -> None:
+    reels = next(picks(entry(7))).reels
+    assert [len(reel.videos) for reel in reels] == [5, 2]
+    assert len({v.anchor for reel in reels for v, _ in reel.videos}) == 7
+
+
+def test_picks_count_what_has_no_value() -> None:
+    def lost(content: dict[str, Any]) -> None:
+        content["rows"][0]["scores"]["warp_error@1"].update(value=None, status="excluded", reason="unreadable")
+
+    found = next(picks(entry(4, change=lost)))
+    assert found.without == 1
+    assert "000-scene-s0" not in {v.anchor for reel in found.reels for v, _ in reel.videos}
+
+
+def test_every_value_leads_to_its_videos_in_two_clicks(site: Site) -> None:
+    board = Text(site.folder / "index.html")
+    assert "variants/mini-exvideo-1.html" in {a.get("href") for _, a in board.tags}
+    variant = Text(site.folder / "variants/mini-exvideo-1.html")
+    links = {a.get("href") for _, a in variant.tags}
+    assert {f"../items/demo-1/{i:03d}-scene.html#mini-exvideo-1-s0" for i in range(2)} <= links
+
+
+def test_pages_say_suite_protocol_n_and_date(site: Site) -> None:
+    for name in ("index.html", "items/demo-1/000-scene.html"):
+        text = Text(site.folder / name).text
+        assert "demo@1" in text
+        assert "8 frames of 64×64 at 10 frames/s" in text
+        assert "2026-11-24 06:20 UTC" in text
+    for name in ("compare/demo-1/index.html", "maps/demo-1/ff_ssim-1.html"):
+        text = Text(site.folder / name).text
+        assert "demo@1" in text
+        assert "2 items" in text
+        assert "2026-11-24 06:20 UTC" in text
+
+
+def test_metric_page_shows_controls_as_golden_examples(site: Site) -> None:
+    text = Text(site.folder / "metrics/warp_error-1.html")
+    assert "videos that anybody can predict" in text.text
+    assert "../items/demo-1/000-scene.html#control-still-1-s0" in {a.get("href") for _, a in text.tags}
+    assert "Known ways to fool it" in text.text
+
+
+def test_item_page_has_curves_with_their_numbers(site: Site) -> None:
+    page = Text(site.folder / "items/demo-1/000-scene.html")
+    courses = [a for tag, a in page.tags if tag == "svg" and "data-course" in a]
+    assert len(courses) == 1  # of the synthetic metrics, warp_error alone has a profile
+    assert "8 parts of the clip" in courses[0]["aria-label"]
+    assert "warp_error@1 in each of 8 equal parts of the clip" in page.text
+
+
+def test_runs_have_a_page_whatever_their_name() -> None:
+    found = [submission(METHOD, 2), submission(NO_CONV, 2, change=lambda c: c["run"].update(id="../../etc"))]
+    pages = run_pages(found)
+    assert {page.run.id for page in pages} == {"01a2", "../../etc"}
+    assert run_path("01a2") == "runs/01a2.html"
+    assert run_path("../../etc").count("/") == 1
+    assert run_path("../../etc") != run_path("../../etd")
+    assert len(run_pages([submission(METHOD, 2), submission(NO_CONV, 2)])) == 1
+
+
+def test_contributors_see_the_rules_and_why_a_file_was_refused(tmp_path: Path) -> None:
+    write_result(tmp_path / "published", result(small_suite(2), LOOKS[0]))
+    (tmp_path / "published/demo-1/broken-1.json").write_text("{")
+    publish([tmp_path / "published"], None, tmp_path / "public", "none")
+    text = Text(tmp_path / "public/contribute.html").text
+    assert "broken-1.json" in text
+    assert "harness validate" in text
+    for rule in ("complete", "suite-digest"):
+        assert rule in text
+
+
+def test_run_page_has_command_and_machine(site: Site) -> None:
+    text = Text(site.folder / "runs/01a2.html").text
+    for part in ("harness run --variants all", "a processor", "mini-exvideo@1", "0" * 40):
+        assert part in text

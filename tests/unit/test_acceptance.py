@@ -1,0 +1,159 @@
+"""A contributed plugin is put to the laws, and what it breaks is named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness import acceptance, law_text, variant_laws
+from harness.acceptance import Verdict
+from harness.api import check_plugin
+from harness.errors import UsageError
+from harness.laws import SET_LAWS, VIDEO_LAWS
+from tests.unit.fresh import registry_apart
+
+HEAD = """
+import numpy as np
+from harness.api import Needs, Score, extractor, frechet_distance, metric, variant
+
+CALLS = []
+
+class Base:
+    def needs(self): return Needs()
+    def load(self, device): return self
+"""
+ROW = """
+@variant("{name}", revision=1, family="test", summary="x")
+class {cls}(Base):
+    def generate(self, request):
+        size = request.protocol
+        shape = (size.num_frames, size.height, size.width, 3)
+{body}
+"""
+BODIES = {
+    "fine": "        return np.clip(128 + 40 * request.noise('pixels', shape), 0, 255).astype(np.uint8)",
+    "still": "        return np.repeat(request.image[None], size.num_frames, axis=0)",
+    "random": "        return np.random.randint(0, 256, shape).astype(np.uint8)",
+    "stateful": "        CALLS.append(1)\n        return np.full(shape, len(CALLS), np.uint8)",
+    "writes": "        request.image[0] = 0\n        return np.repeat(request.image[None], size.num_frames, axis=0)",
+    "short": "        return np.zeros((3, 64, 64, 3), np.uint8)",
+    "raises": "        return request.image.no_such_thing",
+    "ignores": "        request.noise('x', shape)\n        return np.repeat(request.image[None], size.num_frames, 0)",
+}
+BROKEN = {
+    "fine": set(),
+    "still": set(),
+    "random": {"repeatable"},
+    "stateful": {"repeatable"},
+    "writes": {"untouched"},
+    "short": {"works"},
+    "raises": {"works"},
+    "ignores": {"seeded"},
+}
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    with registry_apart(empty=True):
+        monkeypatch.chdir(tmp_path)
+        yield
+
+
+def check(folder: Path, text: str) -> dict[str, Verdict]:
+    path = folder / "mine.py"
+    path.write_text(HEAD + text)
+    return {verdict.label: verdict for verdict in check_plugin(path)}
+
+
+def test_each_law_of_variants_catches_what_breaks_it(tmp_path: Path) -> None:
+    text = "".join(ROW.format(name=name, cls=name.title(), body=body) for name, body in BODIES.items())
+    verdicts = check(tmp_path, text)
+    assert {name: {f.law for f in verdicts[f"{name}@1"].findings} for name in BODIES} == BROKEN
+    assert verdicts["fine@1"].kept == variant_laws.NAMES
+    (raised,) = verdicts["raises@1"].findings
+    assert "AttributeError" in raised.message
+    assert "return request.image.no_such_thing" in raised.message
+    assert "returned uint8 [3, 64, 64, 3], the protocol wants uint8 [40, 64, 64, 3]" in (
+        verdicts["short@1"].findings[0].message
+    )
+
+
+def test_a_second_load_makes_the_same_frames(tmp_path: Path) -> None:
+    row = (
+        '@variant("reloads", revision=1, family="test", summary="x")\n'
+        "class Reloads(Base):\n"
+        "    def load(self, device):\n"
+        "        CALLS.append(1)\n"
+        "        return Made(len(CALLS))\n"
+        "class Made:\n"
+        "    def __init__(self, level): self.level = level\n"
+        "    def generate(self, request):\n"
+        "        size = request.protocol\n"
+        "        return np.full((size.num_frames, size.height, size.width, 3), self.level, np.uint8)\n"
+    )
+    assert {f.law for f in check(tmp_path, row)["reloads@1"].findings} == {"reloads"}
+
+
+def test_a_variant_that_cannot_run_here_is_not_tried(tmp_path: Path) -> None:
+    row = ROW.format(name="big", cls="Big", body=BODIES["raises"])
+    row += "    def needs(self): return Needs(min_size=512)\n"
+    verdict = check(tmp_path, row)["big@1"]
+    assert "512" in verdict.skipped
+    assert verdict.kept == ()
+
+
+def test_metrics_and_extractors_are_examined(tmp_path: Path) -> None:
+    verdicts = check(
+        tmp_path,
+        """
+@metric("bright", version=1, better="none", unit="of 1", summary="x", responds={"flip": "same"})
+def bright(clip): return Score(float(clip.frames.mean()) / 255)
+
+@metric("words", version=1, better="none", unit="", summary="length of the prompt")
+def words(clip, item): return Score(float(len(item.prompt)))
+
+@metric("odd", version=1, better="lower", unit="", summary="x", responds={"flip": "same"})
+def odd(clip):
+    return Score(1.0 + float(np.argmax(clip.frames.mean((0, 1, 3)))))
+
+@metric("ratio", version=1, better="lower", unit="", summary="x")
+def ratio(clip):
+    return Score(1 / float(clip.frames.mean()))
+
+@extractor("colour", version=1, summary="x")
+def colour(device): return lambda clip: clip.frames.mean((1, 2)).astype(np.float32)
+
+@extractor("flat", version=1, summary="x")
+def flat(device): return lambda clip: clip.frames.mean((0, 1, 2)).astype(np.float32)
+
+@metric("fd_colour", version=1, better="lower", unit="", summary="x", kind="set", extractor="colour")
+def fd_colour(generated, reference): return frechet_distance(generated.rows, reference.rows)
+
+@metric("backwards", version=1, better="higher", unit="", summary="x", kind="set", extractor="colour")
+def backwards(generated, reference): return frechet_distance(generated.rows, reference.rows)
+""",
+    )
+    assert verdicts["bright@1"] == Verdict("metric", "bright@1", ("finite", "repeatable", "untouched", "flip"))
+    assert verdicts["words@1"].findings == ()
+    assert {f.law for f in verdicts["odd@1"].findings} == {"flip"}
+    (finding,) = verdicts["ratio@1"].findings
+    assert (finding.law, finding.specimen) == ("finite", "black")
+    assert verdicts["colour@1"].findings == ()
+    assert {f.law for f in verdicts["flat@1"].findings} == {"rows"}
+    assert verdicts["fd_colour@1"].findings == ()
+    assert {f.law for f in verdicts["backwards@1"].findings} == {"grows"}
+    assert str(verdicts["fd_colour@1"]) == "set metric fd_colour@1"
+
+
+def test_a_file_that_registers_nothing_is_no_plugin(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="registers nothing"):
+        check(tmp_path, "")
+
+
+def test_every_law_is_explained() -> None:
+    assert set(law_text.VARIANT) == set(variant_laws.NAMES)
+    assert set(law_text.VIDEO_METRIC) == set(VIDEO_LAWS)
+    assert set(law_text.SET_METRIC) == set(SET_LAWS)
+    assert set(law_text.EXTRACTOR) == set(acceptance.EXTRACTOR_LAWS)
