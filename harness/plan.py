@@ -297,13 +297,12 @@ def _row(
         if column.spec.scope == "set" and not column.skip.reason and (key, column.key) not in have.set_scores:
             sets[column.spec.extractor] = (*sets.get(column.spec.extractor, ()), column.spec.name)
             wanted[column.spec.extractor] = column.extractor_key
-    # What was not imported cannot be made, so that a set which is not complete will never be.
-    there = [u for u in units if not spec.imported or (u.gen_key in have.videos and have.videos[u.gen_key].present)]
-    if not reference_key or len({slug for _, slug, _ in places}) < MIN_SET_ITEMS or len(there) < len(units):
+    there, absent, complete = _at_hand(units, wanted.values(), have) if spec.imported else (units, 0, True)
+    if not reference_key or len({slug for _, slug, _ in places}) < MIN_SET_ITEMS or not complete:
         sets, wanted = {}, {}
     measured = [(c.spec.name, c.key) for c in columns if c.spec.scope == "video" and not c.skip.reason]
     everything = (tuple(name for name, _ in measured), tuple(wanted))
-    score = {
+    score: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         unit.gen_key: names
         for unit in there
         if any(names := _unscored(unit.gen_key, measured, wanted, have) if unit.gen_key in have.videos else everything)
@@ -316,8 +315,17 @@ def _row(
     )
     twice = [unit for unit in units if unit.item in again and not spec.imported]
     redo = _again(spec.name, twice, {task.gen_key for task in make}, have)
-    absent = len(units) - len(there)
     return Row(spec, Skip(), units, make, redo, score, key, sets, have.seconds.get(variant_key), absent)
+
+
+def _at_hand(units: Sequence[Unit], extractors: Collection[str], have: Have) -> tuple[Sequence[Unit], int, bool]:
+    """Of an imported row: the videos that can be measured, how many were never imported, and whether its set can be
+    compared. What is missing cannot be made here, so that a set which is not complete will never be."""
+    imported = [unit for unit in units if unit.gen_key in have.videos]
+    there = [unit for unit in imported if have.videos[unit.gen_key].present]
+    gone = [unit for unit in imported if not have.videos[unit.gen_key].present]
+    seen = all((unit.gen_key, key) in have.features for unit in gone for key in extractors)
+    return there, len(units) - len(imported), seen and len(imported) == len(units)
 
 
 def _again(variant: str, units: Sequence[Unit], missing: Collection[str], have: Have) -> tuple[GenerateTask, ...]:

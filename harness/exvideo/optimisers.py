@@ -1,32 +1,35 @@
-"""AdamW in three makes, and its moments as tensors that a file can hold."""
+"""AdamW in three makes, Muon, and what they remember as tensors that a file can hold."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from harness.errors import CannotStart
+from harness.exvideo.muon import Muon
 from harness.exvideo.posttune_config import PosttuneConfig
 
 STEP = "step"
 
 
-def make_optimiser(config: PosttuneConfig, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+def make_optimiser(config: PosttuneConfig, parameters: Mapping[str, nn.Parameter]) -> torch.optim.Optimizer:
     """The optimiser of a recipe.
 
     Raises:
         CannotStart: E-EXTRA, moments of 8 bits without bitsandbytes.
     """
+    if config.optimiser == "muon":
+        return Muon(parameters.items(), lr=config.lr, weight_decay=config.weight_decay)
     if config.optimiser == "adamw-8bit":
-        made: torch.optim.Optimizer = _eight_bit()(parameters, lr=config.lr, weight_decay=config.weight_decay)
+        made: torch.optim.Optimizer = _eight_bit()(parameters.values(), lr=config.lr, weight_decay=config.weight_decay)
         return made
     # Decay pulls towards zero, which the convolution's centre and the table are not meant to be; it is ExVideo's
     # choice all the same, and part of the recipe.
     fused = True if config.optimiser == "adamw-fused" else None
-    return torch.optim.AdamW(parameters, lr=config.lr, weight_decay=config.weight_decay, fused=fused)
+    return torch.optim.AdamW(parameters.values(), lr=config.lr, weight_decay=config.weight_decay, fused=fused)
 
 
 def moments(optimiser: torch.optim.Optimizer, parameter: nn.Parameter) -> dict[str, Tensor]:
@@ -42,7 +45,7 @@ def restore_moments(optimiser: torch.optim.Optimizer, parameter: nn.Parameter, h
     for name, tensor in held.items():
         if name != STEP:
             state[name] = tensor.to(parameter.device)
-        elif isinstance(optimiser, torch.optim.AdamW):
+        elif isinstance(optimiser, torch.optim.AdamW | Muon):
             state[name] = tensor.to(parameter.device) if group.get("fused") else tensor
         else:
             state[name] = int(tensor)

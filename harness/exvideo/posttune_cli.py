@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CONVS = ("none", "identity")
 POSITIONS = ("sin", "reflect", "learn_reflect", "learn_rand", "learn_sin")
 POLICIES = ("temporal", "new_only", "none")
-OPTIMISERS = ("adamw", "adamw-fused", "adamw-8bit")
+OPTIMISERS = ("adamw", "adamw-fused", "adamw-8bit", "muon")
 DEFAULTS: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(PosttuneConfig)}
 REPORT_SECONDS = 2.0
 MAX_NOTES = 20
@@ -62,7 +62,7 @@ _PATH = click.Path(path_type=Path)
 @_option("--steps", "steps", "Optimiser steps.", type=int)
 @_option("--batch", "batch", "Clips at a time, in each process.", type=int)
 @_option("--accumulate", "accumulate", "Batches that make a step.", type=int)
-@_choice("--optimiser", "optimiser", OPTIMISERS, "AdamW: plain, in one kernel, or with 8-bit moments.")
+@_choice("--optimiser", "optimiser", OPTIMISERS, "AdamW: plain, in one kernel, or with 8-bit moments; Muon.")
 @_option("--lr", "lr", "Peak learning rate.", type=float)
 @_choice("--schedule", "schedule", ("cosine", "constant"), "Course of the learning rate.")
 @_option("--warmup", "warmup", "Steps of linear warm-up.", type=int)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Loss = Literal["edm", "exvideo"]
 Schedule = Literal["cosine", "constant"]
 
-Optimiser = Literal["adamw", "adamw-fused", "adamw-8bit"]
+Optimiser = Literal["adamw", "adamw-fused", "adamw-8bit", "muon"]
 
 # These change how a training runs and what it writes, not what it computes.
 OPERATIONAL = (
@@ -49,7 +49,7 @@ class PosttuneConfig:
         steps, batch: optimiser steps; clips per step, of each process.
         accumulate: how many times ``batch`` clips make a step, one batch after the other.
         optimiser: AdamW as torch computes it tensor by tensor, ``fused`` in one kernel, or with moments of 8 bits,
-            which takes bitsandbytes.
+            which takes bitsandbytes; or ``muon``, see `harness.exvideo.muon`.
         lr, schedule, warmup: peak learning rate, its course, and linear warm-up steps.
         weight_decay, clip_norm: of AdamW; largest norm of the whole gradient.
         ema: decay of the averaged weights that are written.

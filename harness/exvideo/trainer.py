@@ -35,7 +35,7 @@ OURS = ("parameter", "ema")  # in a state; what else it holds of a parameter is 
 
 
 class Trainer:
-    """AdamW on the parameters that are trained, with an exponential moving average of them.
+    """The optimiser of the parameters that are trained, with an exponential moving average of them.
 
     ``step`` steps are done; ``running`` is the smoothed loss; ``seconds`` were spent in all runs so far.
     """
@@ -50,7 +50,7 @@ class Trainer:
         self.config, self.components, self.parameters = config, components, parameters
         self.processes: Processes = processes or Alone()
         self.ema = {name: p.detach().clone() for name, p in parameters.items()}
-        self.optimiser = make_optimiser(config, parameters.values())
+        self.optimiser = make_optimiser(config, parameters)
         self.step, self.seconds = 0, 0.0
         self.running: float | None = None
         self._trained = dataclasses.replace(components, unet=self.processes.prepared(components.unet))

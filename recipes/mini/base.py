@@ -24,12 +24,12 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderTiny, EulerDiscreteScheduler, UNetSpatioTemporalConditionModel
-from muon import Muon, split
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from harness.exvideo.image import clip_pixels, to_pixels
+from harness.exvideo.muon import Muon
 from harness.exvideo.scheduler import network_input, velocity
 from harness.suites.mini.world import FPS
 
@@ -161,12 +161,10 @@ def schedule(args: argparse.Namespace, step: int) -> float:
     return float(min(1.0, step / args.warmup) * min(1.0, (args.steps - step + 1) / args.decay))
 
 
-def make_optimisers(model: Base, args: argparse.Namespace) -> list[torch.optim.Optimizer]:
-    if not args.muon_lr:
-        return [torch.optim.AdamW(model.parameters(), lr=args.lr, betas=(0.9, 0.99), weight_decay=0.01)]
-    matrices, others = split(model)
-    adamw = torch.optim.AdamW(others, lr=args.lr, betas=(0.9, 0.99), weight_decay=0.01)
-    return [Muon(matrices, lr=args.muon_lr), adamw]
+def make_optimiser(model: Base, args: argparse.Namespace) -> torch.optim.Optimizer:
+    if args.muon_lr:
+        return Muon(model.named_parameters(), lr=args.muon_lr, vector_lr=args.lr)
+    return torch.optim.AdamW(model.parameters(), lr=args.lr, betas=(0.9, 0.99), weight_decay=0.01)
 
 
 def save_pretrained(ema: Base, vae: AutoencoderTiny, out: Path) -> None:
@@ -201,8 +199,8 @@ def train(args: argparse.Namespace) -> None:
     if args.init:
         model.load_state_dict(torch.load(args.init, weights_only=True)["model"])
     ema.load_state_dict(model.state_dict())
-    optimisers = make_optimisers(model, args)
-    full = [[group["lr"] for group in optimiser.param_groups] for optimiser in optimisers]
+    optimiser = make_optimiser(model, args)
+    full = [group["lr"] for group in optimiser.param_groups]
     rng = torch.Generator().manual_seed(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
     trainer, first, spent, running = args.out / "trainer.pt", 1, 0.0, None
@@ -210,15 +208,13 @@ def train(args: argparse.Namespace) -> None:
         held = torch.load(trainer, weights_only=True)
         model.load_state_dict(held["model"])
         ema.load_state_dict(held["ema"])
-        for optimiser, state in zip(optimisers, held["optimisers"], strict=True):
-            optimiser.load_state_dict(state)
+        optimiser.load_state_dict(held["optimiser"])
         rng.set_state(held["rng"])
         first, spent, running = held["step"] + 1, held["seconds"], held["running"]
     log, start, saved = (args.out / "log.jsonl").open("a"), time.time(), time.time()
     for step in range(first, args.steps + 1):
-        for optimiser, rates in zip(optimisers, full, strict=True):
-            for group, rate in zip(optimiser.param_groups, rates, strict=True):
-                group["lr"] = rate * schedule(args, step)
+        for group, rate in zip(optimiser.param_groups, full, strict=True):
+            group["lr"] = rate * schedule(args, step)
         index = torch.randint(len(data.latents), (args.batch,), generator=rng)
         clean, condition = data.batch(index, rng, augment=True)
         sigma = draw_sigma(args.batch, rng)
@@ -227,8 +223,7 @@ def train(args: argparse.Namespace) -> None:
         model.zero_grad()
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimiser in optimisers:
-            optimiser.step()
+        optimiser.step()
         decay = min(args.ema, (1 + step) / (10 + step))
         with torch.no_grad():
             torch._foreach_lerp_(list(ema.parameters()), list(model.parameters()), 1 - decay)
@@ -244,7 +239,7 @@ def train(args: argparse.Namespace) -> None:
             state = {
                 "model": model.state_dict(),
                 "ema": ema.state_dict(),
-                "optimisers": [optimiser.state_dict() for optimiser in optimisers],
+                "optimiser": optimiser.state_dict(),
                 "rng": rng.get_state(),
                 "step": step,
                 "seconds": spent + time.time() - start,

@@ -1,4 +1,4 @@
-"""The makes of AdamW: they agree, what they remember can be stored, and a missing package is named."""
+"""The optimisers: the makes of AdamW agree, what they remember can be stored, and a missing package is named."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def weight() -> nn.Parameter:
 
 def test_the_fused_make_computes_the_same() -> None:
     plain, fused = weight(), weight()
-    pairs = [(make_optimiser(config(kind), [p]), p) for kind, p in (("adamw", plain), ("adamw-fused", fused))]
+    pairs = [(make_optimiser(config(kind), {"w": p}), p) for kind, p in (("adamw", plain), ("adamw-fused", fused))]
     for seed in range(3):
         for optimiser, parameter in pairs:
             step(optimiser, parameter, seed)
@@ -39,16 +39,16 @@ def test_the_fused_make_computes_the_same() -> None:
     assert pairs[1][0].param_groups[0]["fused"]
 
 
-@pytest.mark.parametrize("kind", ["adamw", "adamw-fused"])
+@pytest.mark.parametrize("kind", ["adamw", "adamw-fused", "muon"])
 def test_what_it_remembers_can_be_stored_and_put_back(kind: str) -> None:
     first = weight()
-    optimiser = make_optimiser(config(kind), [first])
+    optimiser = make_optimiser(config(kind), {"w": first})
     assert moments(optimiser, first) == {}
     step(optimiser, first, 0)
     held = copy.deepcopy(moments(optimiser, first))
-    assert held.keys() == {"step", "exp_avg", "exp_avg_sq"}
+    assert held.keys() == ({"momentum"} if kind == "muon" else {"step", "exp_avg", "exp_avg_sq"})
     second = nn.Parameter(first.detach().clone())
-    again = make_optimiser(config(kind), [second])
+    again = make_optimiser(config(kind), {"w": second})
     restore_moments(again, second, held)
     for one, parameter in ((optimiser, first), (again, second)):
         step(one, parameter, 1)
@@ -58,7 +58,7 @@ def test_what_it_remembers_can_be_stored_and_put_back(kind: str) -> None:
 def test_moments_of_eight_bits_without_the_package_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "bitsandbytes.optim", None)
     with pytest.raises(CannotStart) as caught:
-        make_optimiser(config("adamw-8bit"), [weight()])
+        make_optimiser(config("adamw-8bit"), {"w": weight()})
     error = caught.value
     assert error.code == "E-EXTRA"
     assert error.where == "--optimiser adamw-8bit"
@@ -83,11 +83,11 @@ class Fake8bit(torch.optim.Optimizer):
 def test_a_step_that_is_a_number_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.exvideo.optimisers._eight_bit", lambda: Fake8bit)
     parameter = weight()
-    optimiser = make_optimiser(config("adamw-8bit"), [parameter])
+    optimiser = make_optimiser(config("adamw-8bit"), {"w": parameter})
     step(optimiser, parameter, 0)
     held = moments(optimiser, parameter)
     assert int(held["step"]) == 1
-    again = make_optimiser(config("adamw-8bit"), [parameter])
+    again = make_optimiser(config("adamw-8bit"), {"w": parameter})
     restore_moments(again, parameter, held)
     assert again.state[parameter]["step"] == 1
     assert isinstance(again.state[parameter]["step"], int)

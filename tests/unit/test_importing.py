@@ -136,9 +136,13 @@ def test_what_was_not_imported_is_neither_made_nor_measured_nor_compared_as_a_se
     keys = [unit.gen_key for unit in empty.units]
     two = Have({keys[0]: Made("v", "f"), keys[1]: Made("v", "f", present=False)})
     part = make_plan(suite, 3, [(spec, RUNS)], columns, "reference", two).rows[0]
-    assert (list(part.score), part.sets, part.absent, part.make) == ([keys[0]], {}, 2, ())
+    assert (list(part.score), part.sets, part.absent, part.make, part.reused) == ([keys[0]], {}, 1, (), 2)
     whole = Have({key: Made("v", "f") for key in keys})
     assert make_plan(suite, 3, [(spec, RUNS)], columns, "reference", whole).rows[0].sets == {"net": ("fd",)}
+    lost = Have({key: Made("v", "f", present=key != keys[2]) for key in keys})
+    assert make_plan(suite, 3, [(spec, RUNS)], columns, "reference", lost).rows[0].sets == {}
+    seen = dataclasses.replace(lost, features={(keys[2], "key-net"): "sha"})
+    assert make_plan(suite, 3, [(spec, RUNS)], columns, "reference", seen).rows[0].sets == {"net": ("fd",)}
 
 
 def test_an_imported_row_never_replaces_a_plugins(tmp_path: Path) -> None:
