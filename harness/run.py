@@ -87,7 +87,7 @@ def run(options: RunOptions, console: Console, engine: EngineFactory = LocalEngi
 
 def _locked(options: RunOptions, wishes: Wishes, console: Console, engine: EngineFactory) -> int:
     results = options.results
-    if options.artefacts:
+    if options.artefacts and not options.dry_run:
         set_shelf(results, options.artefacts)
     for note in recover(results, wishes):
         console.note(note)

@@ -101,8 +101,8 @@ class Muon(torch.optim.Optimizer):
         for shape, members in alike.items():
             size = lr * 0.2 * max(shape) ** 0.5
             updates = orthogonal(torch.stack([update for _, update in members]))
-            for (weight, _), update in zip(members, updates, strict=True):
-                weight.add_(update.view_as(weight), alpha=-size)
+            for (moved, _), update in zip(members, updates, strict=True):
+                moved.add_(update.view_as(moved), alpha=-size)
 
     def _step_vector(self, parameter: nn.Parameter, lr: float) -> None:
         gradient, state = _gradient(parameter), self.state[parameter]
