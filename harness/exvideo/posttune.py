@@ -85,7 +85,8 @@ def posttune(
         config: the recipe.
         report: called with every sign of progress.
         command: what the user typed, for the record.
-        should_stop: asked between steps; once true, the state is saved and `KeyboardInterrupt` raised.
+        should_stop: asked between clips that are encoded and between steps; once true, the state of a training that has
+            begun is saved and `KeyboardInterrupt` raised.
 
     Raises:
         UsageError: E-SETTINGS, E-EXTENSION, E-DATA, E-SIZE, E-POLICY (nothing to train), E-OUTPUT.
@@ -107,7 +108,7 @@ def posttune(
     components, base = load_base(config.base, config.device), base_digest(config.base)
     config = settled(config, components)
     extension, parameters = _extended(config, components)
-    data = _opened(config, components, processes, report)
+    data = _opened(config, components, processes, report, should_stop)
     trainer = Trainer(config, components, parameters, processes)
     run = _Run(config, trainer, data, config.fingerprint(base, data.name, processes.count), report)
     with _memory_told(config):
@@ -153,10 +154,20 @@ def _memory_told(config: PosttuneConfig) -> Iterator[None]:
 
 
 def _opened(
-    config: PosttuneConfig, components: Components, processes: Processes, report: Report | None
+    config: PosttuneConfig,
+    components: Components,
+    processes: Processes,
+    report: Report | None,
+    should_stop: Callable[[], bool],
 ) -> TrainingData:
-    """The clips, and what is to be said about videos that are none."""
-    tell = (lambda done, total: report(Progress("encode", done, total))) if report else None
+    """The clips, and what is to be said about videos that are none; `KeyboardInterrupt` once ``should_stop``."""
+
+    def tell(done: int, total: int) -> None:
+        if should_stop():
+            raise KeyboardInterrupt
+        if report:
+            report(Progress("encode", done, total))
+
     data = open_training_data(config, components, base_digest(config.base, ENCODERS), processes, tell)
     if report and data.usable:
         notes = [f"{name}: {why}" for name, why in data.unusable.items()]

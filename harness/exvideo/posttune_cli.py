@@ -200,14 +200,14 @@ def _tell_of_videos(progress: Progress) -> None:
 
 @contextlib.contextmanager
 def _graceful_stop() -> Iterator[Callable[[], bool]]:
-    """The first SIGINT or SIGTERM asks for a stop between steps, the second one interrupts at once."""
+    """The first SIGINT or SIGTERM asks for a stop between steps or clips, the second one interrupts at once."""
     asked = False
     previous: dict[int, Any] = {}
 
     def ask(number: int, frame: object) -> None:
         nonlocal asked
         asked = True
-        click.echo("stopping after this step; again to stop at once", err=True)
+        click.echo("stopping after this step or clip; again to stop at once", err=True)
         signal.signal(number, previous[number])
 
     for caught in (signal.SIGINT, signal.SIGTERM):

@@ -99,6 +99,16 @@ class StopAfter:
         return self.left < 0
 
 
+def test_a_stop_while_clips_are_encoded_is_heeded(config: PosttuneConfig, tmp_path: Path) -> None:
+    config = dataclasses.replace(config, cache=tmp_path / "not-yet-there.safetensors")
+    stages = []
+    with pytest.raises(KeyboardInterrupt):
+        posttune(config, report=lambda progress: stages.append(progress.stage), should_stop=StopAfter(2))
+    assert stages == ["encode", "encode"]
+    assert not config.state_path.exists()
+    assert posttune(config).finished
+
+
 def test_a_stopped_training_continues_bitwise(config: PosttuneConfig, tmp_path: Path) -> None:
     whole = posttune(config)
     stopped = dataclasses.replace(config, out=tmp_path / "again" / "x.safetensors")
