@@ -115,13 +115,9 @@ def read(path: Path) -> CalibrationFile:
         Refused: E-RESULT, with the file and a JSON pointer.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise JsonError("", f"is larger than {MAX_BYTES} bytes", "size")
-        return parse(path.read_bytes())
+        return parse(jsonread.read_limited(path, MAX_BYTES))
     except JsonError as error:
         raise _refusal(path, error) from error
-    except OSError as error:
-        raise _refusal(path, JsonError("", f"cannot be read: {error.strerror}")) from error
 
 
 def parse(data: bytes) -> CalibrationFile:

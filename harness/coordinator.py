@@ -9,14 +9,13 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from harness.allowance import too_many
-from harness.disk import as_full_allows, disk_full, is_full
+from harness.disk import as_full_allows, disk_full
 from harness.engines.base import Engine
 from harness.errors import HarnessError
 from harness.plan import Plan, Row, Unit, aggregate_tasks, reference_tasks, score_task
@@ -154,7 +153,7 @@ class Coordinator:
                 self._tick()
         finally:
             self.engine.close(kill=self.interrupts > 1 or bool(self._pending))
-            with self._stop_if_full():
+            with as_full_allows(self._stop_full):
                 self.outcome.left += self.ingest()
         return self.outcome
 
@@ -302,18 +301,8 @@ class Coordinator:
             "retryable": fault.retryable,
             "occurred_at": now(),
         }
-        with self._stop_if_full():
+        with as_full_allows(self._stop_full):
             write_envelope(self.spool, f"failure-{task.attempt}-{task.id}".replace(":", "-"), payload)
-
-    @contextmanager
-    def _stop_if_full(self) -> Iterator[None]:
-        """What meets a full disk in the body stops the run instead of breaking it."""
-        try:
-            yield
-        except (OSError, HarnessError) as error:
-            if not is_full(error):
-                raise
-            self._stop_full(str(error))
 
     def _stop_full(self, why: str) -> None:
         if not self.outcome.stopped:
@@ -333,7 +322,7 @@ class Coordinator:
         for task in self.watchdog.overdue(time_now):
             self.engine.stop(task)
         if time_now - self._last_ingest >= INGEST_SECONDS or self._new_envelopes >= INGEST_ENVELOPES:
-            with self._stop_if_full():
+            with as_full_allows(self._stop_full):
                 self.outcome.left += self.ingest()
             self._last_ingest, self._new_envelopes = self.clock(), 0
         if time_now - self._last_status >= STATUS_SECONDS or not self._pending:

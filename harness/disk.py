@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from harness.errors import CannotStart, HarnessError
@@ -17,13 +17,15 @@ def is_full(error: BaseException) -> bool:
 
 
 @contextmanager
-def as_full_allows() -> Iterator[None]:
-    """Leave the body where it meets a full disk: for notes that are not worth losing the reason over."""
+def as_full_allows(told: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Leave the body where it meets a full disk, and hand on the reason; any other error goes its way."""
     try:
         yield
     except (OSError, HarnessError) as error:
         if not is_full(error):
             raise
+        if told:
+            told(str(error))
 
 
 def disk_full(where: str, why: str) -> CannotStart:

@@ -5,14 +5,17 @@ Coordinates are SVG user units, x to the right, y down. Every number a figure sh
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol, TypeVar
 
 from harness.site_text import number
 
 WHISKER_WIDTH, WHISKER_HEIGHT, PAD = 96.0, 10.0, 4.0
+LABEL_GAP = 13.0
 
 
 @dataclass(frozen=True)
@@ -147,3 +150,39 @@ def _tick_text(value: float, step: float, log: bool) -> str:
     if value == 0:
         return "0"
     return f"{value:g}" if log else number(value, step * 10.01 if step else None)
+
+
+class Labelled(Protocol):
+    """A mark with a name that stands at a height of its own."""
+
+    @property
+    def label(self) -> str:
+        """The name."""
+
+    @property
+    def label_y(self) -> float:
+        """The height of the label's baseline."""
+
+
+M = TypeVar("M", bound=Labelled)
+
+
+def spread_labels(marks: Iterable[M], top: float, bottom: float, gap: float = LABEL_GAP) -> tuple[M, ...]:
+    """Marks in the order of their labels' heights, labels moved apart to at least ``gap`` within [top, bottom].
+
+    Labels move down until none lies on another, then up again if the last left the plot. Marks are dataclasses.
+    """
+    moved: list[M] = []
+    for mark in sorted(marks, key=lambda m: (m.label_y, m.label)):
+        floor = moved[-1].label_y + gap if moved else top
+        moved.append(_labelled_at(mark, max(mark.label_y, floor)))
+    ceiling = bottom
+    for index in range(len(moved) - 1, -1, -1):
+        moved[index] = _labelled_at(moved[index], min(moved[index].label_y, ceiling))
+        ceiling = moved[index].label_y - gap
+    return tuple(moved)
+
+
+def _labelled_at(mark: M, y: float) -> M:
+    result: M = dataclasses.replace(mark, label_y=round(y, 2))  # type: ignore[type-var]
+    return result

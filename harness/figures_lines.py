@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from harness.figures import Scale, Tick, ticks
-
-LABEL_GAP = 13.0
+from harness.figures import LABEL_GAP, Scale, Tick, spread_labels, ticks
 
 
 @dataclass(frozen=True)
@@ -58,17 +56,4 @@ def courses(
         points = tuple((x(i + 0.5), y(y.clamp(v))) for i, v in enumerate(values) if v is not None)
         if points:
             lines.append(Course(label, slots[label], points, points[-1][1] + 4))
-    return Courses(width, height, left, right, top, bottom, _spread(lines, top + 6, bottom), ticks(y, 4), parts)
-
-
-def _spread(lines: Sequence[Course], top: float, bottom: float) -> tuple[Course, ...]:
-    """Labels in the order of the curves' ends, moved apart until none lies on another."""
-    placed: list[Course] = []
-    for line in sorted(lines, key=lambda c: (c.label_y, c.label)):
-        floor = placed[-1].label_y + LABEL_GAP if placed else top
-        placed.append(replace(line, label_y=round(max(line.label_y, floor), 2)))
-    ceiling = bottom
-    for index in range(len(placed) - 1, -1, -1):
-        placed[index] = replace(placed[index], label_y=round(min(placed[index].label_y, ceiling), 2))
-        ceiling = placed[index].label_y - LABEL_GAP
-    return tuple(placed)
+    return Courses(width, height, left, right, top, bottom, spread_labels(lines, top + 6, bottom), ticks(y, 4), parts)

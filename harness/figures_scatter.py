@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from harness.figures import Estimate, Scale, Tick, ticks
+from harness.figures import Estimate, Scale, Tick, spread_labels, ticks
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def scatter(dots: Sequence[Dot], better: str, width: float = 560, height: float 
     points = [_point(dot, x_scale, y_scale, behind=dot not in best) for dot in dots]
     steps = _steps([(x_scale(d.cost), y_scale(d.quality[0])) for d in best], right)
     names = tuple(dot.label for dot in best)
-    spread = _spread(points, top, bottom)
+    spread = spread_labels(points, top, bottom)
     return Scatter(width, height, left, right, top, bottom, spread, ticks(x_scale), ticks(y_scale), steps, names)
 
 
@@ -100,16 +100,3 @@ def _point(dot: Dot, x_scale: Scale, y_scale: Scale, *, behind: bool) -> Point:
     y = y_scale(value)
     ends = [None if v is None else y_scale(v) for v in (low, high)]
     return Point(x_scale(dot.cost), y, ends[0], ends[1], dot.label, y + 4, dot.role, behind)
-
-
-def _spread(points: Sequence[Point], top: float, bottom: float, gap: float = 13) -> tuple[Point, ...]:
-    """Move labels down until none lies on another, then up again if the last left the plot."""
-    moved: list[Point] = []
-    for point in sorted(points, key=lambda p: (p.label_y, p.label)):
-        floor = moved[-1].label_y + gap if moved else top
-        moved.append(replace(point, label_y=round(max(point.label_y, floor), 2)))
-    ceiling = bottom
-    for index in range(len(moved) - 1, -1, -1):
-        moved[index] = replace(moved[index], label_y=round(min(moved[index].label_y, ceiling), 2))
-        ceiling = moved[index].label_y - gap
-    return tuple(moved)

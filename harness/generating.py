@@ -18,7 +18,7 @@ from harness.contracts import Generator
 from harness.errors import HarnessError, ItemError
 from harness.keys import sha256_file
 from harness.memory import peak_rss, peak_vram, reset_peaks
-from harness.model import Frames, Protocol, Request, frames_digest, generation_key
+from harness.model import Frames, Item, Protocol, Request, frames_digest, generation_key
 from harness.noise import make_noise
 from harness.paths import video_relpath
 from harness.redo import difference
@@ -87,8 +87,9 @@ class GenerateStage:
         made = {"video_sha256": sha256, "frames_sha256": frames_sha256, "seconds": seconds, "video_bytes": size}
         made["relpath"] = video_relpath(sha256)
         cost = {"load_seconds": load_seconds, **peaks, "attempts": task.attempt, "settings": settings}
-        payload = generation_record(task.gen_key, request, spec, noise.digest)
-        bench.envelope(f"generation-{task.gen_key}", {**payload, **made, **cost, **replicates})
+        payload = generation_record(task.gen_key, spec, request.item, request.seed, protocol)
+        drawn = {"noise_sha256": noise.digest}
+        bench.envelope(f"generation-{task.gen_key}", {**payload, **drawn, **made, **cost, **replicates})
         return {**made, **replicates, "lightened": list(settings.get("lightened", ()))}
 
     def _load(self, spec: VariantSpec) -> tuple[Generator, float]:
@@ -114,17 +115,15 @@ class GenerateStage:
         return generator, self.loaded.seconds
 
 
-def generation_record(gen_key: str, request: Request, spec: VariantSpec, noise_sha256: str) -> dict[str, Any]:
-    """The part of a generation envelope that is known without the video."""
-    protocol = request.protocol
+def generation_record(gen_key: str, spec: VariantSpec, item: Item, seed: int, protocol: Protocol) -> dict[str, Any]:
+    """The part of a generation envelope that is known without the video, wherever it was made."""
     return {
         "kind": "generation",
         "gen_key": gen_key,
         "variant_key": spec.key,
-        "item_key": request.item.key,
-        "seed": request.seed,
+        "item_key": item.key,
+        "seed": seed,
         "protocol_key": protocol.key,
-        "noise_sha256": noise_sha256,
         "frames": protocol.num_frames,
         "width": protocol.width,
         "height": protocol.height,

@@ -11,21 +11,20 @@ where they are known. What cannot be assigned stays in the list with its reason:
 
 from __future__ import annotations
 
-import csv
 import difflib
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness import jsonread
 from harness.errors import UsageError
+from harness.manifests import read_rows
 from harness.model import Suite
+from harness.suite_folder import SUFFIXES
 
-VIDEOS = frozenset({".avi", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"})
 PICTURES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+MANIFESTS = (".csv", ".json", ".jsonl")
 COLUMNS = ("item", "path", "seed", "frames", "fps", "seconds")
 _SEED = r"(?:s|seed)?[-_]?(\d+)"
 
@@ -56,12 +55,12 @@ def find_candidates(source: Path, suite: Suite) -> list[Candidate]:
     """
     if source.is_dir():
         found = [_named(path, source, suite) for path in _videos_in(source)]
-    elif source.is_file() and source.suffix.lower() in (".csv", ".json"):
+    elif source.is_file() and source.suffix.lower() in MANIFESTS:
         found = [_listed(row, number, source, suite) for number, row in enumerate(_rows(source), start=1)]
     else:
-        raise _no_source(source, "it is neither a folder nor a .csv or .json file")
+        raise _no_source(source, f"it is neither a folder nor a manifest ({', '.join(MANIFESTS)})")
     if not found:
-        raise _no_source(source, f"no video in it: {', '.join(sorted(VIDEOS))}, or folders of pictures")
+        raise _no_source(source, f"no video in it: {', '.join(sorted(SUFFIXES))}, or folders of pictures")
     return list(_without_doubles(found))
 
 
@@ -90,7 +89,7 @@ def _videos_in(folder: Path) -> Iterator[Path]:
         if path.is_dir():
             pictures = any(p.suffix.lower() in PICTURES for p in path.iterdir())
             yield from [path] if pictures else _videos_in(path)
-        elif path.suffix.lower() in VIDEOS:
+        elif path.suffix.lower() in SUFFIXES:
             yield path
 
 
@@ -108,13 +107,8 @@ def _named(path: Path, root: Path, suite: Suite) -> Candidate:
 
 def _rows(source: Path) -> list[Mapping[str, Any]]:
     try:
-        if source.suffix.lower() == ".csv":
-            rows: list[Mapping[str, Any]] = list(csv.DictReader(io.StringIO(source.read_text("utf-8-sig"))))
-        else:
-            document = jsonread.load(source.read_bytes())
-            table = document.at("videos") if isinstance(document.value, dict) else document
-            rows = [node.mapping() for node in table.items()]
-    except (OSError, ValueError, csv.Error) as error:
+        rows: list[Mapping[str, Any]] = [row for _, row in read_rows(source)]
+    except (OSError, ValueError) as error:
         raise _no_source(source, str(error)) from error
     for row in rows:
         if "item" not in row or "path" not in row:

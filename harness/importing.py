@@ -6,17 +6,15 @@ these frames. What is refused is listed with its reason; the others are imported
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import harness
 from harness.disk import is_full
-from harness.environment import describe, env_key, git_state, new_run_id
+from harness.environment import describe, env_key
 from harness.errors import CannotStart, ItemError, UsageError
-from harness.generating import store_master
+from harness.generating import generation_record, store_master
 from harness.import_check import Checked, Rules, check
 from harness.import_sources import Candidate, find_candidates
 from harness.imported import Record, check_name, read_record, record_path, register, write_record
@@ -26,7 +24,7 @@ from harness.model import Item, frames_digest, generation_key
 from harness.paths import video_relpath
 from harness.queries import Generation, RunRecord
 from harness.registry import VariantSpec, load_plugins
-from harness.run import variant_record
+from harness.run import new_run_record, variant_record
 from harness.status import now
 from harness.store import Store
 from harness.suite import LoadedSuite, load_suite
@@ -144,19 +142,10 @@ def _take(bench: Workbench, spec: VariantSpec, candidate: Candidate, checked: Ch
     bench.envelope(
         f"generation-{key}",
         {
-            "kind": "generation",
-            "gen_key": key,
-            "variant_key": spec.key,
-            "item_key": item.key,
-            "seed": candidate.seed,
-            "protocol_key": suite.protocol.key,
+            **generation_record(key, spec, item, candidate.seed, suite.protocol),
             "video_sha256": sha256,
             "frames_sha256": frames_sha256,
             "relpath": video_relpath(sha256),
-            "frames": len(checked.frames),
-            "height": checked.frames.shape[1],
-            "width": checked.frames.shape[2],
-            "fps": suite.protocol.fps,
             "video_bytes": size,
             "seconds": candidate.seconds,
             "attempts": 1,
@@ -190,17 +179,7 @@ def _held(results: Path, suite: LoadedSuite, spec: VariantSpec) -> dict[str, Gen
 
 
 def _begin(options: ImportOptions, suite: LoadedSuite, spec: VariantSpec) -> RunRecord:
-    git = git_state() or {}
-    run = RunRecord(
-        run_id=new_run_id(),
-        started_at=now(),
-        status="running",
-        argv=options.argv,
-        harness_version=harness.__version__,
-        git_commit=git.get("commit"),
-        git_dirty=git.get("dirty"),
-        host=socket.gethostname(),
-    )
+    run = new_run_record(options.argv)
     with Store(options.results) as store:
         store.record_suite(suite.suite, suite.reference_key)
         store.record_variant(spec.key, variant_record(spec), "")

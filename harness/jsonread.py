@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 MAX_TEXT = 2000
@@ -44,6 +45,20 @@ def load(data: bytes) -> Node:
         raise
     except ValueError as error:  # Python converts no integer of thousands of digits
         raise JsonError("", "holds a number that is too large", "finite") from error
+
+
+def read_limited(path: Path, limit: int) -> bytes:
+    """The bytes of a file of at most ``limit``.
+
+    Raises:
+        JsonError: it is larger, or cannot be read.
+    """
+    try:
+        if path.stat().st_size > limit:
+            raise JsonError("", f"is larger than {limit} bytes", "size")
+        return path.read_bytes()
+    except OSError as error:
+        raise JsonError("", f"cannot be read: {error.strerror}") from error
 
 
 @dataclass(frozen=True)

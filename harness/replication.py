@@ -171,10 +171,8 @@ def read(path: Path) -> Replication:
         Refused: E-RESULT, with the file and a JSON pointer.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise JsonError("", f"is larger than {MAX_BYTES} bytes")
-        return parse(path.read_bytes())
-    except (JsonError, OSError) as error:
+        return parse(jsonread.read_limited(path, MAX_BYTES))
+    except JsonError as error:
         fix = "harness run --replicate N writes such files"
         raise Refused(
             "E-RESULT", f"{path.name} is no replication.", where=str(path), why=str(error), fix=fix

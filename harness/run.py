@@ -282,9 +282,10 @@ def _plan(wishes: Wishes, options: RunOptions, have: Have) -> Plan:
     )
 
 
-def _begin(results: Path, wishes: Wishes, plan: Plan, argv: tuple[str, ...]) -> RunRecord:
+def new_run_record(argv: tuple[str, ...]) -> RunRecord:
+    """The record of a run that begins now, on this machine, with this state of the source."""
     git = git_state() or {}
-    record = RunRecord(
+    return RunRecord(
         run_id=new_run_id(),
         started_at=now(),
         status="running",
@@ -294,6 +295,10 @@ def _begin(results: Path, wishes: Wishes, plan: Plan, argv: tuple[str, ...]) -> 
         git_dirty=git.get("dirty"),
         host=socket.gethostname(),
     )
+
+
+def _begin(results: Path, wishes: Wishes, plan: Plan, argv: tuple[str, ...]) -> RunRecord:
+    record = new_run_record(argv)
     with Store(results) as store:
         for row in plan.runnable:
             store.record_variant(row.spec.key, variant_record(row.spec), source_digest(row.spec))

@@ -7,6 +7,7 @@ gone: copies may be deleted at any time. ``artefacts.url`` in the results folder
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from harness.errors import CannotStart, ItemError
 from harness.spool import write_atomic
 
 FILE = "artefacts.url"
+KIND = re.compile(r"[A-Za-z][\w+.-]*:(:|//)")
 
 
 class Shelf:
@@ -115,6 +117,8 @@ def open_place(url: str) -> tuple[Any, str]:
     """
     import fsspec
 
+    if not KIND.match(url):  # fsspec would take it for a path below whatever folder a process stands in
+        raise unusable(url, ValueError("it does not begin with a kind of place, such as s3:// or file://"))
     try:
         filesystem, root = fsspec.core.url_to_fs(url)
     except (ImportError, ValueError) as error:

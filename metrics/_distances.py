@@ -10,6 +10,8 @@ from collections.abc import Mapping
 
 from harness.api import Features, frechet_distance, grouped_kernel_distance, metric
 
+from ._windows import FIRST, WINDOWINGS, Windowing
+
 MIN_ITEMS = 64  # below this a Frechet distance of a large network is bias and little else
 KERNEL = "(x.y/d + 1)^3, pairs of different items"
 
@@ -78,6 +80,39 @@ def frechet_and_kernel(
         params={**params, "kernel": KERNEL},
         aspect="quality",
     )(discrepancy)
+
+
+def per_windowing(
+    module: str,
+    *labels: str,
+    extractor: str,
+    params: Mapping[str, object],
+    of: str,
+    literature_items: int,
+    headline: Windowing | None = None,
+) -> None:
+    """Register both columns of a 16-frame network in each of `WINDOWINGS`.
+
+    Args:
+        labels: two for each windowing, the Frechet distance's first. They are spelled out because the site finds a
+            column's documentation by its label in the caller's file.
+        extractor: the stem of its name, which a windowing's suffix is put to.
+        of: what the network gives, such as ``I3D logits``.
+        literature_items: as in `frechet_and_kernel`, for the first 16 frames: the literature's protocol.
+        headline: the windowing whose Frechet column stands first on a board.
+    """
+    for way, frechet, kernel in zip(WINDOWINGS, labels[::2], labels[1::2], strict=True):
+        frechet_and_kernel(
+            module,
+            frechet,
+            kernel,
+            extractor=f"{extractor}{way.suffix}",
+            params={**params, "clip": way.clip},
+            judges="video quality",
+            of=f"{of} {way.of}",
+            literature_items=literature_items if way is FIRST else 0,
+            headline=way is headline,
+        )
 
 
 def _split(label: str) -> tuple[str, int]:

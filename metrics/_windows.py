@@ -25,7 +25,8 @@ SPACED = SPACING * (WINDOW - 1) + 1
 
 @dataclass(frozen=True)
 class Windowing:
-    """One way of cutting. ``suffix`` ends the names of extractors and metrics, ``clip`` says it in their keys.
+    """One way of cutting. ``suffix`` ends the names of extractors and metrics, ``clip`` says it in their keys, ``text``
+    and ``of`` to people.
 
     ``slices`` takes uint8 [T, H, W, 3] with T >= ``min_frames`` to [windows, 16, H, W, 3].
     """
@@ -33,6 +34,7 @@ class Windowing:
     suffix: str
     clip: str
     text: str
+    of: str
     min_frames: int
     slices: Callable[[Frames], Frames]
 
@@ -61,9 +63,18 @@ def _spaced(frames: Frames) -> Frames:
     return frames[None, :SPACED:SPACING]
 
 
-FIRST = Windowing("", "first 16 frames, stride 1", "the first 16 frames", WINDOW, _first)
-ALL = Windowing("_w16", "every 16-frame window, stride 1", "every 16-frame window", WINDOW, _all)
-SPACED_BY_8 = Windowing("_128f_s8", f"frames 0 to 120, stride {SPACING}", "16 frames spaced by 8", SPACED, _spaced)
+FIRST = Windowing("", "first 16 frames, stride 1", "the first 16 frames", "of the first 16 frames", WINDOW, _first)
+ALL = Windowing(
+    "_w16", "every 16-frame window, stride 1", "every 16-frame window", "over all 16-frame windows", WINDOW, _all
+)
+SPACED_BY_8 = Windowing(
+    "_128f_s8",
+    f"frames 0 to 120, stride {SPACING}",
+    "16 frames spaced by 8",
+    "of 16 frames spaced by 8",
+    SPACED,
+    _spaced,
+)
 WINDOWINGS = (FIRST, ALL, SPACED_BY_8)
 
 

@@ -18,36 +18,20 @@ number is bias. Some content bias is left: other objects still change the number
 
 from __future__ import annotations
 
-from ._distances import frechet_and_kernel
-from ._windows import ALL, FIRST, SPACED_BY_8
+from ._distances import per_windowing
 from .cdfvd_features import PARAMS
 from .fvd import LITERATURE_ITEMS
 
-frechet_and_kernel(
+per_windowing(
     __name__,
     "cdfvd@1",
     "kvd_videomae@1",
-    extractor="videomae",
-    params={**PARAMS, "clip": FIRST.clip},
-    judges="video quality",
-    of="VideoMAE-v2 features of the first 16 frames",
-    literature_items=LITERATURE_ITEMS,
-)
-frechet_and_kernel(
-    __name__,
     "cdfvd_w16@1",
     "kvd_videomae_w16@1",
-    extractor="videomae_w16",
-    params={**PARAMS, "clip": ALL.clip},
-    judges="video quality",
-    of="VideoMAE-v2 features over all 16-frame windows",
-)
-frechet_and_kernel(
-    __name__,
     "cdfvd_128f_s8@1",
     "kvd_videomae_128f_s8@1",
-    extractor="videomae_128f_s8",
-    params={**PARAMS, "clip": SPACED_BY_8.clip},
-    judges="video quality",
-    of="VideoMAE-v2 features of 16 frames spaced by 8",
+    extractor="videomae",
+    params=PARAMS,
+    of="VideoMAE-v2 features",
+    literature_items=LITERATURE_ITEMS,
 )

@@ -21,38 +21,23 @@ than any difference. Read it beside the flicker and motion columns.
 
 from __future__ import annotations
 
-from ._distances import frechet_and_kernel
-from ._windows import ALL, FIRST, SPACED_BY_8
+from ._distances import per_windowing
+from ._windows import SPACED_BY_8
 from .i3d_features import PARAMS
 
 LITERATURE_ITEMS = 2048
 
-frechet_and_kernel(
+per_windowing(
     __name__,
     "fvd@1",
     "kvd_i3d@1",
-    extractor="i3d",
-    params={**PARAMS, "clip": FIRST.clip},
-    judges="video quality",
-    of="I3D logits of the first 16 frames",
-    literature_items=LITERATURE_ITEMS,
-)
-frechet_and_kernel(
-    __name__,
     "fvd_w16@1",
     "kvd_i3d_w16@1",
-    extractor="i3d_w16",
-    params={**PARAMS, "clip": ALL.clip},
-    judges="video quality",
-    of="I3D logits over all 16-frame windows",
-)
-frechet_and_kernel(
-    __name__,
     "fvd_128f_s8@1",
     "kvd_i3d_128f_s8@1",
-    extractor="i3d_128f_s8",
-    params={**PARAMS, "clip": SPACED_BY_8.clip},
-    judges="video quality",
-    of="I3D logits of 16 frames spaced by 8",
-    headline=True,
+    extractor="i3d",
+    params=PARAMS,
+    of="I3D logits",
+    literature_items=LITERATURE_ITEMS,
+    headline=SPACED_BY_8,
 )

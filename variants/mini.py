@@ -17,6 +17,8 @@ from typing import Any
 from harness.api import Frames, Generator, Needs, Request, Weight, resolve_weight, safetensors_header, variant
 from harness.api import shipped_weight as shipped
 
+from ._grid import register_ablations
+
 FAMILY = "mini"
 PACKAGE = "harness.variants"
 BASE = "weights/mini/base"
@@ -129,65 +131,7 @@ class ExVideo(MiniVariant):
     positions: str = "learn_reflect"
 
 
-@variant(
-    "mini-no-conv",
-    revision=1,
-    family=FAMILY,
-    summary="Ablation A: without the identity 3D conv",
-    factors={"conv": False, "positions": "learned"},
-)
-class NoConv(MiniVariant):
-    checkpoint: str = "mini-no-conv"
-    positions: str = "learn_reflect"
-
-
-@variant(
-    "mini-pos-learned",
-    revision=1,
-    family=FAMILY,
-    summary="Ablation B: learned positions from a random start",
-    factors={"conv": True, "positions": "learned from random"},
-)
-class PosLearned(MiniVariant):
-    checkpoint: str = "mini-pos-learned"
-    conv: bool = True
-    positions: str = "learn_rand"
-
-
-@variant(
-    "mini-pos-static",
-    revision=1,
-    family=FAMILY,
-    summary="Ablation B: static sinusoid of the frame number",
-    factors={"conv": True, "positions": "static"},
-)
-class PosStatic(MiniVariant):
-    checkpoint: str = "mini-pos-static"
-    conv: bool = True
-
-
-@variant(
-    "mini-pos-static-reflect",
-    revision=1,
-    family=FAMILY,
-    summary="static sinusoid of the reflected frame id",
-    factors={"conv": True, "positions": "static reflected"},
-)
-class PosStaticReflect(MiniVariant):
-    checkpoint: str = "mini-pos-static-reflect"
-    conv: bool = True
-    positions: str = "reflect"
-
-
-@variant(
-    "mini-temporal-only",
-    revision=1,
-    family=FAMILY,
-    summary="neither part: only SVD's temporal weights are tuned",
-    factors={"conv": False, "positions": "static"},
-)
-class TemporalOnly(MiniVariant):
-    checkpoint: str = "mini-temporal-only"
+register_ablations(__name__, MiniVariant, FAMILY, "mini-")
 
 
 @variant("mini-svd-direct", revision=1, family=FAMILY, role="baseline", summary="the base run at 40 frames, not tuned")

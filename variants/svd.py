@@ -32,6 +32,7 @@ from harness.api import (
     variant,
 )
 
+from ._grid import register_ablations
 from ._svd_base import base_place, base_source, base_weights, is_small
 
 FAMILY = "svd"
@@ -285,65 +286,7 @@ class ExVideoTuned(SvdVariant):
     positions: str = "learn_reflect"
 
 
-@variant(
-    "no-conv",
-    revision=1,
-    family=FAMILY,
-    summary="Ablation A: without the identity 3D conv",
-    factors={"conv": False, "positions": "learned"},
-)
-class NoConv(SvdVariant):
-    checkpoint: str = "no-conv"
-    positions: str = "learn_reflect"
-
-
-@variant(
-    "pos-learned",
-    revision=1,
-    family=FAMILY,
-    summary="Ablation B: learned positions from a random start",
-    factors={"conv": True, "positions": "learned from random"},
-)
-class PosLearned(SvdVariant):
-    checkpoint: str = "pos-learned"
-    conv: bool = True
-    positions: str = "learn_rand"
-
-
-@variant(
-    "pos-static",
-    revision=1,
-    family=FAMILY,
-    summary="Ablation B: static sinusoid of the frame number",
-    factors={"conv": True, "positions": "static"},
-)
-class PosStatic(SvdVariant):
-    checkpoint: str = "pos-static"
-    conv: bool = True
-
-
-@variant(
-    "pos-static-reflect",
-    revision=1,
-    family=FAMILY,
-    summary="static sinusoid of the reflected frame id",
-    factors={"conv": True, "positions": "static reflected"},
-)
-class PosStaticReflect(SvdVariant):
-    checkpoint: str = "pos-static-reflect"
-    conv: bool = True
-    positions: str = "reflect"
-
-
-@variant(
-    "temporal-only",
-    revision=1,
-    family=FAMILY,
-    summary="neither part: only SVD's temporal weights are tuned",
-    factors={"conv": False, "positions": "static"},
-)
-class TemporalOnly(SvdVariant):
-    checkpoint: str = "temporal-only"
+register_ablations(__name__, SvdVariant, FAMILY)
 
 
 @variant("svd-direct", revision=1, family=FAMILY, role="baseline", summary="SVD run at the suite's length, not tuned")

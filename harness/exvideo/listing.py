@@ -7,9 +7,6 @@ Stable Video Diffusion reads no text. Nothing is decoded here.
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
+from harness.manifests import ManifestError, read_rows
 from harness.suite_folder import SUFFIXES
 
 MANIFESTS = (".csv", ".jsonl")
@@ -73,38 +71,15 @@ def _hidden(path: Path) -> bool:
 
 def _manifest(place: Path) -> Iterator[Listed]:
     try:
-        text = place.read_text(encoding="utf-8-sig")
+        rows = read_rows(place)
+    except ManifestError as error:
+        raise _bad(place, str(error), EXAMPLE) from error
     except (OSError, UnicodeDecodeError) as error:
         raise _bad(place, str(error), "a manifest in UTF-8 (.csv, .jsonl), or a folder of videos") from error
-    rows = _csv_rows(place, text) if place.suffix.lower() == ".csv" else _json_rows(place, text)
-    listed = [_listed(place, line, row) for line, row in rows]
+    listed = [_listed(place, line, {k: v for k, v in row.items() if v not in (None, "")}) for line, row in rows]
     if not listed:
         raise _bad(place, "it names no video", EXAMPLE)
     yield from listed
-
-
-def _csv_rows(place: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    try:
-        for row in reader:
-            if None in row or None in row.values():
-                raise _bad_row(place, reader.line_num, "it has another number of columns than the header")
-            yield reader.line_num, {name: value for name, value in row.items() if value != ""}
-    except csv.Error as error:
-        raise _bad_row(place, reader.line_num, str(error)) from error
-
-
-def _json_rows(place: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise _bad_row(place, number, f"it is not JSON: {error}") from error
-        if not isinstance(row, dict):
-            raise _bad_row(place, number, "it is no JSON object")
-        yield number, {name: value for name, value in row.items() if value is not None}
 
 
 def _listed(place: Path, line: int, row: dict[str, Any]) -> Listed:

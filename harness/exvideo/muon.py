@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.adamw import adamw
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 5
@@ -109,11 +110,21 @@ class Muon(torch.optim.Optimizer):
         if not state:
             zeros = torch.zeros_like(parameter)
             state |= {"step": torch.zeros(()), "exp_avg": zeros, "exp_avg_sq": zeros.clone()}
-        state["step"] += 1
-        first, second = (1 - beta ** state["step"].item() for beta in BETAS)
-        mean = state["exp_avg"].lerp_(gradient, 1 - BETAS[0])
-        square = state["exp_avg_sq"].mul_(BETAS[1]).addcmul_(gradient, gradient, value=1 - BETAS[1])
-        parameter.addcdiv_(mean, (square / second).sqrt_().add_(EPSILON), value=-lr / first)
+        adamw(
+            [parameter],
+            [gradient],
+            [state["exp_avg"]],
+            [state["exp_avg_sq"]],
+            [],
+            [state["step"]],
+            amsgrad=False,
+            beta1=BETAS[0],
+            beta2=BETAS[1],
+            lr=lr,
+            weight_decay=0.0,  # `step` has done it
+            eps=EPSILON,
+            maximize=False,
+        )
 
 
 def _gradient(parameter: nn.Parameter) -> Tensor:

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.import_sources import VIDEOS
 from harness.model import Frames
 from harness.store import Store
 from harness.suite import load_suite
+from harness.suite_folder import SUFFIXES as VIDEOS
 from harness.video import read_master
 from tests.e2e.conftest import PLUGIN, Cli, summary
 from tests.unit.import_helpers import clip, cut, write, write_frames

@@ -20,7 +20,6 @@ from harness.registry import VariantSpec, load_plugins
 from harness.variants.svd import (
     ExVideo,
     ExVideoFastDecoder,
-    NoConv,
     PosthocNoConv,
     PosthocStatic,
     SvdChain,
@@ -128,7 +127,7 @@ def test_the_published_files_come_from_the_hub_and_each_names_its_command_and_li
 
 
 def test_a_row_that_is_tuned_here_names_the_command_that_tunes_it(nowhere: Path) -> None:
-    weight = NoConv().tuned_weight()
+    weight = SvdVariant(checkpoint="no-conv", positions="learn_reflect").tuned_weight()
     assert weight is not None
     assert weight.how.startswith("harness posttune --base stabilityai/stable-video-diffusion-img2vid-xt --frames 128 ")
     assert "--positions learn_reflect --conv none" in weight.how

@@ -96,7 +96,7 @@ def test_clips_that_are_too_short_are_refused(way: Windowing) -> None:
 
 
 def test_the_network_itself_takes_nine_frames_or_more() -> None:
-    whole = window_features(means, "cpu", Windowing("", "all frames", "", 1, lambda frames: frames[None]))
+    whole = window_features(means, "cpu", Windowing("", "all frames", "", "", 1, lambda frames: frames[None]))
     assert whole(Clip(clip(9), 8)).shape == (1, DIM)
     with pytest.raises(ItemError, match="9 frames or more, got 8"):
         whole(Clip(clip(8), 8))

@@ -122,6 +122,16 @@ def test_an_address_of_no_known_kind_says_what_to_install(tmp_path: Path) -> Non
     assert not (tmp_path / FILE).exists()
 
 
+@pytest.mark.parametrize("url", ["here/below", "://x", ":", "/elsewhere"])
+def test_a_path_is_no_address_and_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CannotStart, match="cannot be used") as caught:
+        set_shelf(tmp_path / "results", url)
+    assert caught.value.code == "E-ARTEFACTS"
+    assert "file://" in (caught.value.why or "")
+    assert not list(tmp_path.rglob("*"))
+
+
 def test_an_upload_that_arrives_in_part_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Shelf, "_size", lambda self, remote: 3)
     (tmp_path / "x").write_bytes(b"12345")
