@@ -60,7 +60,7 @@ def frame_pool(seeds: range, count: int, per_clip: int = 4) -> Tensor:
     rng = np.random.default_rng(0)
     frames = []
     for seed in seeds[:count]:
-        scene = world.sample_scene(seed)
+        scene = world.sample_free_scene(seed)
         frames += [world.render(scene, 1, int(t))[0] for t in rng.integers(0, 40, per_clip)]
     return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).contiguous()
 

@@ -84,7 +84,7 @@ class Pool:
     """Rendered clips of a seed range, and random labelled windows of them."""
 
     def __init__(self, seeds: range, count: int, seed: int) -> None:
-        self.scenes = [world.sample_scene(s) for s in seeds[:count]]
+        self.scenes = [world.sample_free_scene(s) for s in seeds[:count]]
         self.clips = np.stack([world.render(scene, FRAMES) for scene in self.scenes])
         self.rng = np.random.default_rng(seed)
 

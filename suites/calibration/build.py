@@ -18,7 +18,7 @@ from harness.suite import FILE
 from ..mini.build import PROTOCOL, Maker, describe_items, to_toml
 from ..mini.provider import World
 from ..mini.seeds import CALIBRATION_REFERENCE_SEEDS, CALIBRATION_SEEDS
-from ..mini.world import Scene, render, sample_scene
+from ..mini.world import Scene, render, sample_free_scene
 
 NUM_ITEMS = 12
 REFERENCE_SIZE = 24
@@ -44,7 +44,7 @@ def choose(count: int) -> Iterator[tuple[int, Scene]]:
         queue = waiting[index % 2 == 1]
         while not queue:
             seed = next(seeds)
-            scene = sample_scene(seed)
+            scene = sample_free_scene(seed)
             if suitable(scene):
                 waiting[scene.pan != (0.0, 0.0)].append((seed, scene))
         yield queue.pop(0)
@@ -53,7 +53,7 @@ def choose(count: int) -> Iterator[tuple[int, Scene]]:
 def build() -> str:
     """Render everything and return the text of ``suite.toml``."""
     chosen = list(describe_items(choose(NUM_ITEMS)))
-    world = World(CALIBRATION_REFERENCE_SEEDS.start, REFERENCE_SIZE)
+    world = World(CALIBRATION_REFERENCE_SEEDS.start, REFERENCE_SIZE, sample_free_scene)
     clips = [frames_digest(frames) for _, frames in world.reference(PROTOCOL)]
     suite = Suite("calibration", 1, SUMMARY, PROTOCOL, tuple(c.item for c in chosen), (0,), REFERENCE_SIZE)
     return to_toml(suite, chosen, clips, MAKER)

@@ -1,8 +1,12 @@
 """A procedural world: short clips with exact optical flow and occlusion.
 
-A smooth coloured background, sometimes panning, and one or two shapes that move with constant velocity,
-rotate, and bounce elastically off the walls. Every quantity is a closed form of the frame number, so a clip
-of any length is a prefix of a longer one, and the forward flow and its occlusion mask are exact.
+A smooth coloured background, sometimes panning, and one or two shapes that move with constant velocity, rotate, and
+bounce elastically off the walls. The first frame determines the future: a shape's kind gives its heading and spin,
+its size its speed, and the background's colour the pan. Without such laws a generator that sees one frame has to
+guess the headings, and a small one dissolves its shapes among the guesses.
+
+Every quantity is a closed form of the frame number, so a clip of any length is a prefix of a longer one, and the
+forward flow and its occlusion mask are exact.
 
 All arithmetic is float64: pixel values are rounded once, so that the same seed gives the same bytes on
 machines whose vector units round the last bit of a sine differently.
@@ -12,7 +16,7 @@ Units: pixels and frames. Pixel centres lie at integer + 0.5. Colours are RGB in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -29,6 +33,9 @@ SPEED = (0.5, 1.8)
 STRIPE_PERIOD = 12.0
 MAX_PAN = 0.6
 MAX_SPIN = 0.12
+PAN = 0.45  # of every second colour of the palette; each has a direction of its own
+HEADING: dict[Kind, float] = {"disc": 30.0, "square": 120.0, "triangle": 210.0, "ring": 300.0}  # degrees, y is down
+SPIN: dict[Kind, float] = {"disc": 0.08, "square": -0.05, "triangle": 0.05, "ring": -0.08}
 EDGE = 0.5  # half-width of the antialiased edge
 
 PALETTE: dict[str, tuple[float, float, float]] = {
@@ -107,7 +114,33 @@ class WorldClip:
 
 
 def sample_scene(seed: int) -> Scene:
-    """Draw the scene that belongs to ``seed`` (any integer >= 0)."""
+    """Draw the scene that belongs to ``seed`` (any integer >= 0), moving by the laws of this world."""
+    scene = sample_free_scene(seed)
+    shapes = tuple(_lawful(shape) for shape in scene.shapes)
+    return replace(scene, pan=_pan(scene.base_name), shapes=shapes)
+
+
+def _lawful(shape: Shape) -> Shape:
+    share = (shape.radius - RADIUS[0]) / (RADIUS[1] - RADIUS[0])
+    speed = SPEED[1] - share * (SPEED[1] - SPEED[0])
+    direction = np.deg2rad(HEADING[shape.kind])
+    velocity = (float(speed * np.cos(direction)), float(speed * np.sin(direction)))
+    return replace(shape, velocity=velocity, spin=SPIN[shape.kind])
+
+
+def _pan(colour: str) -> tuple[float, float]:
+    index = list(PALETTE).index(colour)
+    if index % 2:
+        return 0.0, 0.0
+    direction = 2 * np.pi * index / len(PALETTE)
+    return float(PAN * np.cos(direction)), float(PAN * np.sin(direction))
+
+
+def sample_free_scene(seed: int) -> Scene:
+    """Draw the scene of ``seed`` moving freely: heading, speed, spin and pan are drawn, its first frame is the same.
+
+    For those who must know every motion: the feature extractor, the autoencoder and the calibration suite.
+    """
     rng = np.random.Generator(np.random.Philox(key=seed))
     base_name = str(rng.choice(list(PALETTE)))
     base = np.clip(np.array(PALETTE[base_name]) * 0.7 + 0.15 + rng.uniform(-0.05, 0.05, 3), 0, 1)

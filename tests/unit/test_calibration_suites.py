@@ -15,7 +15,7 @@ from harness.suite import load_suite, suite_names
 from harness.suites.calibration.build import build, choose, suitable
 from harness.suites.calibration_real.provider import FOLDER, Stored
 from harness.suites.mini import seeds
-from harness.suites.mini.world import sample_scene
+from harness.suites.mini.world import sample_free_scene
 
 
 def test_both_are_installed_and_run_the_faults() -> None:
@@ -36,7 +36,7 @@ def test_calibration_shows_scenes_that_no_other_use_of_the_world_shows() -> None
     suite = load_suite("calibration")
     chosen = [int(table["seed"]) for table in suite.tables.values()]
     assert len(set(chosen)) == 12
-    assert all(seed in seeds.CALIBRATION_SEEDS and suitable(sample_scene(seed)) for seed in chosen)
+    assert all(seed in seeds.CALIBRATION_SEEDS and suitable(sample_free_scene(seed)) for seed in chosen)
     assert chosen[:4] == [seed for seed, _ in choose(4)]
 
 

@@ -15,7 +15,7 @@ from harness.suites.mini import world
 
 PROTOCOL = Protocol(num_frames=20, height=64, width=64, fps=10)
 ITEM = Item("000-test", "a test", "0" * 64, 20)
-SCENE = world.sample_scene(5_000_049)
+SCENE = world.sample_free_scene(5_000_049)
 ROWS = {name: spec for name, spec in load_plugins().variants.items() if spec.family == "fault"}
 KINDS = tuple(dict.fromkeys(spec.config.kind for spec in ROWS.values() if spec.config.step))
 
