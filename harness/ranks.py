@@ -1,7 +1,8 @@
 """Ranks that say no more than the data: variants that a paired test cannot separate share one.
 
-All pairs are tested by sign flips on the items that every ranked variant has, with Holm's correction over the pairs,
-so that with probability 0.95 no pair of equal variants is called different on a board.
+All pairs are tested, by sign flips on the items that every ranked variant has or, for a metric of a set, by the paired
+jackknife's t. Holm's correction over the pairs keeps the probability that any pair of equal variants is called
+different on a board at 0.05.
 
 * ``place``: variants are ordered by their mean, and the order is cut only where everybody above is separated from
   everybody below. Comparing with the best of a group alone would also cut between two equal variants of which one
@@ -12,14 +13,15 @@ so that with probability 0.95 no pair of equal variants is called different on a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.model import Direction
+from harness.stats_sets import jackknife_p, recombined
 from harness.stats_tests import holm, sign_flips
 
 MIN_ITEMS_FOR_RANKS = 30
@@ -62,6 +64,46 @@ def rank(
     order = np.argsort(costs.mean(1), kind="stable")
     ranks = ranks_of(beats(costs[order], alpha))
     return dict(zip((str(name) for name in names[order]), ranks, strict=True))
+
+
+@dataclass(frozen=True)
+class SetResult:
+    """A set metric over ``n`` items, and ``without`` each group of them (see `harness.stats_sets.recombined`)."""
+
+    value: float
+    without: tuple[float, ...]
+    n: int
+
+
+def rank_sets(results: Mapping[str, SetResult], better: Direction, total: int, alpha: float = 0.05) -> dict[str, Rank]:
+    """Rank variants on a set metric, from its jackknives.
+
+    Left out is a variant whose set lacks one of the ``total`` items, since its value has another bias and its groups
+    are other items, and one whose values without a group were not recorded. Otherwise as `rank`.
+    """
+    entrants = {name: result for name, result in results.items() if result.n == total and result.without}
+    if better == "none" or len(entrants) < 2 or total < MIN_ITEMS_FOR_RANKS:
+        return {}
+    sign = 1.0 if better == "lower" else -1.0
+    order = sorted(entrants, key=lambda name: sign * entrants[name].value)
+    ranks = ranks_of(_sets_beat([entrants[name] for name in order], alpha))
+    return dict(zip(order, ranks, strict=True))
+
+
+def _sets_beat(results: Sequence[SetResult], alpha: float) -> NDArray[np.bool_]:
+    """[i, j]: whether result i, which is no worse than j > i, is shown to be better."""
+    pairs = list(combinations(range(len(results)), 2))
+    adjusted = holm([_p_of(results[i], results[j]) for i, j in pairs])
+    won = np.zeros((len(results), len(results)), np.bool_)
+    for pair, p in zip(pairs, adjusted, strict=True):
+        won[pair] = p <= alpha
+    return won
+
+
+def _p_of(a: SetResult, b: SetResult) -> float:
+    """p of no difference; 1 where it cannot be tested, or where two sets are the same."""
+    p = jackknife_p(recombined([a.value, b.value], [a.without, b.without], [1.0, -1.0], a.n))
+    return 1.0 if p is None else p
 
 
 def beats(costs: NDArray[np.float64], alpha: float = 0.05) -> NDArray[np.bool_]:

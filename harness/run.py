@@ -234,6 +234,7 @@ def read_scores(results: Path, plan: Plan) -> Recorded:
                 s.detail.get("floor_n", 0),
                 s.reason,
                 bool(s.detail.get("small_n")),
+                tuple(s.detail.get("jackknife", ())),
             )
             for s in store.set_scores([row.set_key for row in plan.rows if row.set_key])
         }

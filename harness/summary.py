@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.calibration import Calibration, Experiment, Measured, Sample, Step, analyse, as_records, step_of
 from harness.plan import Column, Plan, Row
-from harness.ranks import MIN_ITEMS_FOR_RANKS, Rank, rank
+from harness.ranks import MIN_ITEMS_FOR_RANKS, Rank, SetResult, rank, rank_sets
 from harness.set_detail import SetDetail
 from harness.stats import t_interval
 
@@ -30,7 +30,7 @@ class SetValue:
     """A recorded set score with its jackknife; without a value, ``reason`` says why.
 
     ``floor`` is the metric between two disjoint parts of the reference with ``floor_n`` clips each, None if unknown.
-    ``small_n``: the value is mostly bias, see `harness.set_detail`.
+    ``small_n``: the value is mostly bias, see `harness.set_detail`. ``without``: the values of its jackknife.
     """
 
     value: float | None
@@ -42,6 +42,7 @@ class SetValue:
     floor_n: int = 0
     reason: str = ""
     small_n: bool = False
+    without: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -184,10 +185,16 @@ def _has_number(plan: Plan, column: Column, recorded: Recorded) -> bool:
 
 
 def _ranks(plan: Plan, column: Column, recorded: Recorded) -> Mapping[str, Rank]:
-    """Ranks of the rows that compete, by name. Set metrics have none: their test needs the feature rows."""
-    if column.spec.scope == "set":
-        return {}
+    """Ranks of the rows that compete, by name."""
     competing = [row for row in plan.runnable if row.spec.role != "control"]
+    if column.spec.scope == "set":
+        found = {row.spec.name: recorded.sets.get((row.set_key, column.key)) for row in competing}
+        results = {
+            name: SetResult(score.value, score.without, score.n)
+            for name, score in found.items()
+            if score is not None and score.value is not None
+        }
+        return rank_sets(results, column.spec.better, len(plan.items))
     values = {row.spec.name: _item_means(row, column, recorded) for row in competing}
     return rank(values, column.spec.better, len(plan.items))
 

@@ -1,9 +1,9 @@
 """A procedural world: short clips with exact optical flow and occlusion.
 
 A smooth coloured background, sometimes panning, and one or two shapes that move with constant velocity, rotate, and
-bounce elastically off the walls. The first frame determines the future: a shape's kind gives its heading and spin,
-its size its speed, and the background's colour the pan. Without such laws a generator that sees one frame has to
-guess the headings, and a small one dissolves its shapes among the guesses.
+bounce elastically off the walls. The first frame determines the future: a wind carries every shape the same way, small
+ones faster, and the background's colour tells whether it pans. Without such laws a generator that sees one frame has
+to guess the headings, and a small one dissolves its shapes among the guesses.
 
 Every quantity is a closed form of the frame number, so a clip of any length is a prefix of a longer one, and the
 forward flow and its occlusion mask are exact.
@@ -33,9 +33,10 @@ SPEED = (0.5, 1.8)
 STRIPE_PERIOD = 12.0
 MAX_PAN = 0.6
 MAX_SPIN = 0.12
-PAN = 0.45  # of every second colour of the palette; each has a direction of its own
-HEADING: dict[Kind, float] = {"disc": 30.0, "square": 120.0, "triangle": 210.0, "ring": 300.0}  # degrees, y is down
-SPIN: dict[Kind, float] = {"disc": 0.08, "square": -0.05, "triangle": 0.05, "ring": -0.08}
+WIND = (np.cos(np.pi / 6), np.sin(np.pi / 6))  # where every shape is heading at first; y is down
+WIND_SPEED = (0.5, 1.2)  # of the largest shape and of the smallest
+WIND_PAN = -0.45  # along the wind, of every second colour of the palette
+WIND_SPIN = 0.06
 EDGE = 0.5  # half-width of the antialiased edge
 
 PALETTE: dict[str, tuple[float, float, float]] = {
@@ -122,18 +123,15 @@ def sample_scene(seed: int) -> Scene:
 
 def _lawful(shape: Shape) -> Shape:
     share = (shape.radius - RADIUS[0]) / (RADIUS[1] - RADIUS[0])
-    speed = SPEED[1] - share * (SPEED[1] - SPEED[0])
-    direction = np.deg2rad(HEADING[shape.kind])
-    velocity = (float(speed * np.cos(direction)), float(speed * np.sin(direction)))
-    return replace(shape, velocity=velocity, spin=SPIN[shape.kind])
+    return replace(shape, velocity=_downwind(WIND_SPEED[1] - share * (WIND_SPEED[1] - WIND_SPEED[0])), spin=WIND_SPIN)
 
 
 def _pan(colour: str) -> tuple[float, float]:
-    index = list(PALETTE).index(colour)
-    if index % 2:
-        return 0.0, 0.0
-    direction = 2 * np.pi * index / len(PALETTE)
-    return float(PAN * np.cos(direction)), float(PAN * np.sin(direction))
+    return (0.0, 0.0) if list(PALETTE).index(colour) % 2 else _downwind(WIND_PAN)
+
+
+def _downwind(speed: float) -> tuple[float, float]:
+    return float(speed * WIND[0]), float(speed * WIND[1])
 
 
 def sample_free_scene(seed: int) -> Scene:

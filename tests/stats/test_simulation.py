@@ -12,7 +12,7 @@ from scipy import stats as scipy_stats
 
 from harness.frechet import frechet_distance, kernel_distance
 from harness.model import Features
-from harness.ranks import beats, ranks_of
+from harness.ranks import SetResult, beats, rank_sets, ranks_of
 from harness.stats import (
     compare_sets,
     contrast,
@@ -221,3 +221,21 @@ def test_boards_of_equal_variants_have_one_rank(variants: int, rng: np.random.Ge
         order = np.argsort(costs.mean(1))
         split += len({rank.place for rank in ranks_of(beats(costs[order]))}) > 1
     assert split / boards <= 0.05 + 0.02
+
+
+def test_boards_of_equal_sets_have_one_rank_and_a_shift_is_ranked(rng: np.random.Generator) -> None:
+    reference = clips(rng, rng.normal(size=(60, 5)))
+    boards, split, found = 60, 0, 0
+    for _ in range(boards):
+        items = rng.normal(size=(40, 5))
+        equal = {name: _as_result(clips(rng, items), reference) for name in "abc"}
+        split += len({rank.place for rank in rank_sets(equal, "lower", 40).values()}) > 1
+        shifted = {"a": equal["a"], "far": _as_result(clips(rng, items, 1.0), reference)}
+        found += rank_sets(shifted, "lower", 40)["far"].place == 2
+    assert split / boards <= 0.05 + 0.05
+    assert found / boards > 0.8
+
+
+def _as_result(generated: Features, reference: Features) -> SetResult:
+    items = len(set(generated.groups))
+    return SetResult(frechet(generated, reference), jackknife(frechet, generated, reference).without, items)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.ranks import Rank, beats, rank, ranks_of
+from harness.ranks import Rank, SetResult, beats, rank, rank_sets, ranks_of
 
 
 def board(means: dict[str, float], items: int = 40, noise: float = 0.2, seed: int = 0) -> dict[str, dict[str, float]]:
@@ -38,6 +38,38 @@ def test_nobody_wins_by_failing_on_items() -> None:
     assert set(rank(values, "lower", 40)) == {"a", "b"}
     values["picky"] |= {f"{i:03d}": 0.0 for i in range(35, 37)}
     assert rank(values, "lower", 40)["picky"].place == 1
+
+
+def sets(means: dict[str, float], items: int = 40, noise: float = 0.2) -> dict[str, SetResult]:
+    """Results of a set metric that is a mean, so that its values without a group are known; items are shared."""
+    rng = np.random.default_rng(0)
+    difficulty, group = rng.normal(0, 3, items), np.arange(items) % 20
+    found = {}
+    for name, mean in means.items():
+        row = difficulty + mean + rng.normal(0, noise, items)
+        found[name] = SetResult(row.mean(), tuple(float(row[group != g].mean()) for g in range(20)), items)
+    return found
+
+
+def test_set_metrics_are_ranked_by_their_paired_jackknives() -> None:
+    found = rank_sets(sets({"c": 2.0, "a": 0.0, "b": 0.0}), "lower", 40)
+    assert {name: r.text for name, r in found.items()} == {"a": "1–2", "b": "1–2", "c": "3"}
+    found = rank_sets(sets({"c": 2.0, "a": 0.0, "b": 1.0}), "higher", 40)
+    assert {name: r.text for name, r in found.items()} == {"c": "1", "b": "2", "a": "3"}
+
+
+def test_sets_that_cannot_be_compared_have_no_rank() -> None:
+    known = sets({"a": 0.0, "b": 1.0})
+    assert rank_sets(known, "none", 40) == {}
+    assert rank_sets(sets({"a": 0.0, "b": 1.0}, items=29), "lower", 29) == {}
+    short, bare = SetResult(-9.0, known["a"].without, 39), SetResult(-9.0, (), 40)
+    assert set(rank_sets({**known, "lacks an item": short, "lacks its jackknife": bare}, "lower", 40)) == {"a", "b"}
+    assert rank_sets({"a": known["a"], "bare": bare}, "lower", 40) == {}
+
+
+def test_a_set_and_its_copy_share_a_rank() -> None:
+    one = sets({"a": 0.0})["a"]
+    assert {r.text for r in rank_sets({"a": one, "copy": one}, "lower", 40).values()} == {"1–2"}
 
 
 def test_an_order_is_cut_only_where_everybody_is_separated() -> None:

@@ -102,6 +102,22 @@ def test_rows_that_compete_are_ranked_and_share_what_cannot_be_separated() -> No
     assert all(row.cells[0].rank is None for row in summarise(fewer, scores(fewer, values)).rows)
 
 
+def test_set_metrics_are_ranked_among_the_rows_that_compete() -> None:
+    rows = [(variant("still", "control"), RUNS), *((variant(name), RUNS) for name in ("near", "far"))]
+    wanted = make_plan(suite(30), None, rows, [column("fd", "set")], "", Have())
+    noise = np.random.default_rng(0).normal(0, 0.01, (3, 20))
+    sets = {
+        (row.set_key, "key-fd"): SetValue(value, 30, 0.1, value - 1, value + 1, without=tuple(value + wobble))
+        for row, value, wobble in zip(wanted.rows, (1.0, 20.0, 30.0), noise, strict=True)
+    }
+    table = summarise(wanted, Recorded({}, sets, {}))
+    assert {row.name: row.cells[0].rank and row.cells[0].rank.text for row in table.rows} == {
+        "near": "1",
+        "far": "2",
+        "still": None,
+    }
+
+
 def test_the_record_has_every_cell() -> None:
     wanted = plan(names=["a"])
     record = as_record(summarise(wanted, scores(wanted, {"a": [1.0, 2.0, 3.0]})))
