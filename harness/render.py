@@ -35,6 +35,10 @@ ASSETS = {
 ARROWS = {"higher": "↑", "lower": "↓", "none": ""}
 WAYS = {"higher": "higher is better", "lower": "lower is better", "none": "no better direction"}
 DIRECTIONS = {**WAYS, "none": "descriptive, no better direction"}
+LEVEL_WORDS = {
+    "replicated": "somebody else made rows of this result again, and they agree",
+    "maintained": "a maintainer of this project made this result",
+}
 BLANK = re.compile(r"\n\s+")
 MediaChoice = Literal["all", "none"]
 
@@ -108,7 +112,8 @@ def environment(theme: Path) -> Environment:
         "facts": facts,
         "level": site_text.level,
     }
-    jinja.globals |= {"policy": POLICY, "arrows": ARROWS, "directions": DIRECTIONS, "ways": WAYS}
+    words = {"arrows": ARROWS, "directions": DIRECTIONS, "ways": WAYS, "level_words": LEVEL_WORDS}
+    jinja.globals |= {"policy": POLICY, **words}
     return jinja
 
 

@@ -107,7 +107,8 @@ class Group:
 class Board:
     """``ordered_by`` is None on a smoke test, whose rows stand in the order of their names.
 
-    ``ranks`` has, by metric's and then by variant's label, who can be told apart; empty until somebody asks for it.
+    ``ranks`` has, by metric's and then by variant's label, who can be told apart, and ``levels`` by variant's label how
+    a result was checked (`harness.replication.LEVELS`); both are empty until somebody asks for them.
     """
 
     suite: Suite
@@ -120,6 +121,7 @@ class Board:
     updated: str
     retired_by: str = ""
     ranks: Mapping[str, Mapping[str, Rank]] = field(default_factory=dict)
+    levels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def headline(self) -> tuple[PublishedMetric, ...]:

@@ -167,8 +167,7 @@ def build_site(
     suites: dict[str, list[Source]] = {}
     for source in sources:
         suites.setdefault(source.submission.suite.label, []).append(source)
-    groups = [[source.submission for source in group] for group in suites.values()]
-    boards = _retire([_ranked(build_board(group[0].suite, group), group) for group in groups])
+    boards = _retire([_board(group) for group in suites.values()])
     entries = [_entry(board, row, suites[board.suite.label]) for board in boards for row in board.rows]
     return SiteModel(
         boards,
@@ -180,10 +179,14 @@ def build_site(
     )
 
 
-def _ranked(board: Board, submissions: Sequence[Submission]) -> Board:
+def _board(sources: Sequence[Source]) -> Board:
+    """The board of one suite's results."""
     from harness.site_ranks import board_ranks  # numpy, which a reader of one file does not need
 
-    return replace(board, ranks=board_ranks(board, submissions))
+    submissions = [source.submission for source in sources]
+    board = build_board(submissions[0].suite, submissions)
+    levels = {source.submission.variant.label: source.level for source in sources}
+    return replace(board, ranks=board_ranks(board, submissions), levels=levels)
 
 
 def headline(board: Board) -> PublishedMetric | None:

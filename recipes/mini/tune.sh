@@ -4,10 +4,10 @@
 #
 #     recipes/mini/tune.sh work/tuned [STEPS] [SEED]
 set -euo pipefail
-out=$1 steps=${2:-700} seed=${3:-0}
+out=$1 steps=${2:-600} seed=${3:-0}
 mkdir -p "$out"
-common=(--base variants/weights/mini/base --frames 40 --data world:1200 --cache "$out/world-40f.safetensors"
-        --steps "$steps" --batch 2 --lr 4e-4 --ema 0.99 --seed "$seed" --threads 1)
+common=(--base variants/weights/mini/base --frames 40 --data world:1000 --cache "$out/world-40f.safetensors"
+        --steps "$steps" --batch 2 --optimiser muon --lr 1e-3 --ema 0.99 --seed "$seed" --threads 1)
 
 tune() {  # name, convolution, positions
     [ -f "$out/$1.safetensors" ] || harness posttune "${common[@]}" --conv "$2" --positions "$3" --out "$out/$1.safetensors"
