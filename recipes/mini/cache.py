@@ -2,8 +2,10 @@
 
     python recipes/mini/cache.py --vae work/vae --out work/train-8f.safetensors --clips 10000 --frames 8
 
-Clips begin at their scene's first frame, as those of the suite do: after a bounce a shape's kind no longer tells its
-heading. Writes ``latents`` fp16 [N, T, 16, 8, 8] (unscaled), ``first`` uint8 [N, 64, 64, 3] and ``bucket`` int64 [N].
+Clips begin at their scene's first frame, as those of the suite do: after a bounce a picture does not tell the heading.
+With ``--free`` scenes move freely and clips start anywhere in the first 40 frames.
+
+Writes ``latents`` fp16 [N, T, 16, 8, 8] (unscaled), ``first`` uint8 [N, 64, 64, 3] and ``bucket`` int64 [N].
 """
 
 from __future__ import annotations
@@ -15,21 +17,35 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import AutoencoderTiny
+from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from harness.motion import motion_bucket
 from harness.suites.mini import world
 from harness.suites.mini.seeds import TRAIN_SEEDS, VALIDATION_SEEDS
 
+FREE_LENGTH = 40  # frames from which clips of free scenes are taken
+
+
+def make_clip(seed: int, frames: int, start: int | None) -> NDArray[np.uint8]:
+    """The first frames of a scene, or those from ``start`` on of a free one."""
+    if start is None:
+        return world.render(world.sample_scene(seed), frames)
+    return world.render(world.sample_free_scene(seed), frames, start)
+
 
 @torch.no_grad()
-def build(vae: AutoencoderTiny, seeds: range, clips: int, frames: int, chunk: int = 4) -> dict[str, torch.Tensor]:
+def build(
+    vae: AutoencoderTiny, seeds: range, clips: int, frames: int, free: bool, chunk: int = 4
+) -> dict[str, torch.Tensor]:
+    drawn = np.random.default_rng(7).integers(0, FREE_LENGTH - frames + 1, clips)
+    starts = [int(start) if free else None for start in drawn]
     latents = torch.empty(clips, frames, 16, 8, 8, dtype=torch.float16)
     first = torch.empty(clips, world.SIZE, world.SIZE, 3, dtype=torch.uint8)
     buckets = torch.empty(clips, dtype=torch.int64)
     for low in range(0, clips, chunk):
         high = min(low + chunk, clips)
-        videos = [world.render(world.sample_scene(seeds[i]), frames) for i in range(low, high)]
+        videos = [make_clip(seeds[i], frames, starts[i]) for i in range(low, high)]
         pixels = torch.from_numpy(np.concatenate(videos)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
         encoded = vae.encode(pixels.to(memory_format=torch.channels_last)).latents
         latents[low:high] = encoded.reshape(high - low, frames, 16, 8, 8).half()
@@ -46,13 +62,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--clips", type=int, default=10000)
     parser.add_argument("--frames", type=int, default=8)
+    parser.add_argument("--free", action="store_true", help="freely moving scenes, from any frame on")
     parser.add_argument("--validation", action="store_true", help="use the validation seeds")
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     vae = AutoencoderTiny.from_pretrained(args.vae).to(memory_format=torch.channels_last)
     seeds = VALIDATION_SEEDS if args.validation else TRAIN_SEEDS
-    save_file(build(vae, seeds, args.clips, args.frames), args.out)
+    save_file(build(vae, seeds, args.clips, args.frames, args.free), args.out)
 
 
 if __name__ == "__main__":
