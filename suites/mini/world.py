@@ -1,9 +1,12 @@
 """A procedural world: short clips with exact optical flow and occlusion.
 
-A smooth coloured background, sometimes panning, and one or two shapes that move with constant velocity, rotate, and
-bounce elastically off the walls. The first frame determines the future: a wind carries every shape the same way, small
-ones faster, and the background's colour tells whether it pans. Without such laws a generator that sees one frame has
-to guess the headings, and a small one dissolves its shapes among the guesses.
+A smooth coloured background, sometimes panning, and one or two shapes that rotate and move at constant speed. The first
+frame determines the future: an eddy carries every shape on a circle, all of them in step, small ones faster, and the
+background's colour tells whether it pans. Without such laws a generator that sees one frame has to guess the headings,
+and a small one dissolves its shapes among the guesses; circles keep the way short over which it has to carry them.
+
+Free scenes show the same kinds of things, but their shapes go straight in any direction and bounce elastically off the
+walls.
 
 Every quantity is a closed form of the frame number, so a clip of any length is a prefix of a longer one, and the
 forward flow and its occlusion mask are exact.
@@ -33,10 +36,11 @@ SPEED = (0.5, 1.8)
 STRIPE_PERIOD = 12.0
 MAX_PAN = 0.6
 MAX_SPIN = 0.12
-WIND = (np.cos(np.pi / 6), np.sin(np.pi / 6))  # where every shape is heading at first; y is down
-WIND_SPEED = (0.5, 1.2)  # of the largest shape and of the smallest
-WIND_PAN = -0.45  # along the wind, of every second colour of the palette
-WIND_SPIN = 0.06
+HEADING = np.pi / 6  # of every shape in the eddy at frame 0; y is down
+EDDY_PERIOD = 32  # frames
+EDDY_SPEED = (0.6, 1.4)  # of the largest shape and of the smallest
+EDDY_PAN = -0.25  # along the heading, of every second colour of the palette
+EDDY_SPIN = 0.02
 EDGE = 0.5  # half-width of the antialiased edge
 
 PALETTE: dict[str, tuple[float, float, float]] = {
@@ -55,7 +59,10 @@ PALETTE: dict[str, tuple[float, float, float]] = {
 
 @dataclass(frozen=True)
 class Shape:
-    """One moving shape. ``position`` is its centre at frame 0; walls are ``radius`` away from the border."""
+    """One moving shape. ``position`` is its centre at frame 0; walls are ``radius`` away from the border.
+
+    ``velocity`` is that of frame 0; the heading turns by ``turn`` radians a frame, clockwise as the image is seen.
+    """
 
     kind: Kind
     colour: str
@@ -65,13 +72,16 @@ class Shape:
     velocity: tuple[float, float]
     angle: float
     spin: float
+    turn: float = 0.0
 
     def centre(self, frame: Float) -> Float:
-        """Centre ``(x, y)`` at each frame number, shape ``frame.shape + (2,)``: a triangle wave per axis."""
-        axes = [
-            _bounce(p + v * frame, self.radius, SIZE - self.radius)
-            for p, v in zip(self.position, self.velocity, strict=True)
-        ]
+        """Centre ``(x, y)`` at each frame number, shape ``frame.shape + (2,)``, folded at the walls."""
+        ahead, aside = frame, np.zeros_like(frame)
+        if self.turn:
+            ahead, aside = np.sin(self.turn * frame) / self.turn, (1 - np.cos(self.turn * frame)) / self.turn
+        vx, vy = self.velocity
+        way = (vx * ahead - vy * aside, vy * ahead + vx * aside)
+        axes = [_bounce(p + w, self.radius, SIZE - self.radius) for p, w in zip(self.position, way, strict=True)]
         return np.stack(axes, axis=-1)
 
     def heading(self, frame: Float) -> Float:
@@ -117,25 +127,31 @@ class WorldClip:
 def sample_scene(seed: int) -> Scene:
     """Draw the scene that belongs to ``seed`` (any integer >= 0), moving by the laws of this world."""
     scene = sample_free_scene(seed)
-    shapes = tuple(_lawful(shape) for shape in scene.shapes)
+    shapes = tuple(_in_eddy(shape) for shape in scene.shapes)
     return replace(scene, pan=_pan(scene.base_name), shapes=shapes)
 
 
-def _lawful(shape: Shape) -> Shape:
+def _in_eddy(shape: Shape) -> Shape:
+    """The shape on its circle, moved to where the circle fits between the walls."""
     share = (shape.radius - RADIUS[0]) / (RADIUS[1] - RADIUS[0])
-    return replace(shape, velocity=_downwind(WIND_SPEED[1] - share * (WIND_SPEED[1] - WIND_SPEED[0])), spin=WIND_SPIN)
+    speed, turn = EDDY_SPEED[1] - share * (EDDY_SPEED[1] - EDDY_SPEED[0]), 2 * np.pi / EDDY_PERIOD
+    velocity, reach = _along_heading(speed), speed / turn
+    room = (SIZE - 2 * (shape.radius + reach)) / (SIZE - 2 * shape.radius)
+    x, y = (shape.radius + reach + room * (p - shape.radius) for p in shape.position)
+    position = (float(x + velocity[1] / turn), float(y - velocity[0] / turn))
+    return replace(shape, position=position, velocity=velocity, spin=EDDY_SPIN, turn=float(turn))
 
 
 def _pan(colour: str) -> tuple[float, float]:
-    return (0.0, 0.0) if list(PALETTE).index(colour) % 2 else _downwind(WIND_PAN)
+    return (0.0, 0.0) if list(PALETTE).index(colour) % 2 else _along_heading(EDDY_PAN)
 
 
-def _downwind(speed: float) -> tuple[float, float]:
-    return float(speed * WIND[0]), float(speed * WIND[1])
+def _along_heading(speed: float) -> tuple[float, float]:
+    return float(speed * np.cos(HEADING)), float(speed * np.sin(HEADING))
 
 
 def sample_free_scene(seed: int) -> Scene:
-    """Draw the scene of ``seed`` moving freely: heading, speed, spin and pan are drawn, its first frame is the same.
+    """Draw the scene of ``seed`` moving freely: place, heading, speed, spin and pan are drawn.
 
     For those who must know every motion: the feature extractor, the autoencoder and the calibration suite.
     """
