@@ -86,7 +86,7 @@ def world_flow(scene: world.Scene, num_frames: int) -> FlowSource:
 
 def exact_and_estimated(seed: int, num_frames: int) -> tuple[Clip, Clip]:
     """One clip of the world twice: with the flow that it was drawn with, and with the default backend's."""
-    scene = world.sample_scene(seed)
+    scene = world.sample_free_scene(seed)
     frames = world.render(scene, num_frames)
     return Clip(frames, world.FPS, flow=world_flow(scene, num_frames)), Clip(frames, world.FPS)
 

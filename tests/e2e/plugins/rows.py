@@ -28,7 +28,7 @@ from harness.api import (
     variant,
 )
 
-FAILING_ITEM = "001-purple-square-cyan-triangle"
+FAILING_ITEM = "001-green-triangle-orange-disc"
 
 
 class Made:
