@@ -68,7 +68,7 @@ def scoring(folder: Path, clips: int) -> None:
     first = 0.0
     for workers in (1, 2):
         results = folder / f"scored-{workers}"
-        harness(*shared, "--metrics", "dup_frac", results=results)
+        cost([*harness_command(results), *shared, "--metrics", "dup_frac"])
         engine = ["--engine", "slurm", "--slurm", f"cluster=local,jobs={workers}"]
         _, wall = cost([*harness_command(results), *shared, "--metrics", METRICS, *engine])
         first = first or wall
@@ -85,10 +85,6 @@ def command(name: str, size: int, results: Path) -> list[str]:
 
 def harness_command(results: Path) -> list[str]:
     return [sys.executable, "-m", "harness", "run", "--yes", "--json", "--threads", "1", "--results", str(results)]
-
-
-def harness(*arguments: str, results: Path) -> None:
-    cost([*harness_command(results), *arguments])
 
 
 def cost(arguments: list[str]) -> tuple[float, float]:

@@ -86,18 +86,9 @@ def rank_sets(results: Mapping[str, SetResult], better: Direction, total: int, a
         return {}
     sign = 1.0 if better == "lower" else -1.0
     order = sorted(entrants, key=lambda name: sign * entrants[name].value)
-    ranks = ranks_of(_sets_beat([entrants[name] for name in order], alpha))
-    return dict(zip(order, ranks, strict=True))
-
-
-def _sets_beat(results: Sequence[SetResult], alpha: float) -> NDArray[np.bool_]:
-    """[i, j]: whether result i, which is no worse than j > i, is shown to be better."""
-    pairs = list(combinations(range(len(results)), 2))
-    adjusted = holm([_p_of(results[i], results[j]) for i, j in pairs])
-    won = np.zeros((len(results), len(results)), np.bool_)
-    for pair, p in zip(pairs, adjusted, strict=True):
-        won[pair] = p <= alpha
-    return won
+    pairs = combinations([entrants[name] for name in order], 2)
+    tested = [(sign * (a.value - b.value), _p_of(a, b)) for a, b in pairs]
+    return dict(zip(order, ranks_of(_won(len(order), tested, alpha)), strict=True))
 
 
 def _p_of(a: SetResult, b: SetResult) -> float:
@@ -111,14 +102,18 @@ def beats(costs: NDArray[np.float64], alpha: float = 0.05) -> NDArray[np.bool_]:
 
     All pairs, Holm-adjusted, two-sided at ``alpha``.
     """
-    count = len(costs)
-    first, second = np.triu_indices(count, 1)
+    first, second = np.triu_indices(len(costs), 1)
     differences = (costs[first] - costs[second]).T
-    adjusted = np.array(holm(sign_flips(differences)))
+    return _won(len(costs), list(zip(differences.mean(0), sign_flips(differences), strict=True)), alpha)
+
+
+def _won(count: int, tested: Sequence[tuple[float, float]], alpha: float) -> NDArray[np.bool_]:
+    """[i, j]: whether i is shown to cost less than j, from the difference and p of every pair i < j in their order."""
     won = np.zeros((count, count), np.bool_)
-    for i, j, p, mean in zip(first, second, adjusted, differences.mean(0), strict=True):
+    adjusted = holm([p for _, p in tested])
+    for (i, j), (difference, _), p in zip(combinations(range(count), 2), tested, adjusted, strict=True):
         if p <= alpha:
-            won[(i, j) if mean < 0 else (j, i)] = True
+            won[(i, j) if difference < 0 else (j, i)] = True
     return won
 
 

@@ -87,7 +87,7 @@ def _entry(entry: Entry, media: SiteMedia) -> dict[str, Any]:
         "missing": sum(1 for view in entry.videos if media.preview(view) is None),
         "per_video": [m for m in entry.board.metrics if m.scope == "video"],
         "profiles": _by_parts(entry.profiles),
-        "run": facts({"level": entry.level, **asdict(entry.submission.run)}),
+        "run": facts({"level": entry.board.levels[entry.row.variant.label], **asdict(entry.submission.run)}),
         "run_page": run_path(entry.submission.run.id),
     }
 

@@ -81,7 +81,6 @@ class Entry:
     videos: tuple[VideoView, ...]
     sorted_by: PublishedMetric | None
     profiles: tuple[Profile, ...]
-    level: str = LEVELS[0]
 
 
 @dataclass(frozen=True)
@@ -245,7 +244,7 @@ def _entry(board: Board, row: BoardRow, sources: Iterable[Source]) -> Entry:
     if metric is not None:
         videos.sort(key=lambda v: _badness(v, metric))
     profiles = tuple(p for m in board.metrics if (p := _profile(submission, m)) is not None)
-    return Entry(board, row, submission, source.warnings, tuple(videos), metric, profiles, source.level)
+    return Entry(board, row, submission, source.warnings, tuple(videos), metric, profiles)
 
 
 def _video_view(board: Board, submission: Submission, item: Item, row: PublishedRow) -> VideoView:

@@ -29,9 +29,9 @@ FREE_LENGTH = 40  # frames from which clips of free scenes are taken
 
 def make_clip(seed: int, frames: int, start: int | None) -> NDArray[np.uint8]:
     """The first frames of a scene, or those from ``start`` on of a free one."""
-    if start is None:
-        return world.render(world.sample_scene(seed), frames)
-    return world.render(world.sample_free_scene(seed), frames, start)
+    scene = world.sample_scene(seed) if start is None else world.sample_free_scene(seed)
+    clip: NDArray[np.uint8] = world.render(scene, frames, start or 0)
+    return clip
 
 
 @torch.no_grad()

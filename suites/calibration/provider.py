@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from ..mini.provider import World
+from ..mini import provider
 from ..mini.world import sample_free_scene
 
 
-def make_provider(table: Mapping[str, Any]) -> World:
+def make_provider(table: Mapping[str, Any]) -> provider.World:
     """The provider for a parsed ``suite.toml``."""
-    reference = table["reference"]
-    return World(int(reference["first_seed"]), len(reference["clips"]), sample_free_scene)
+    return replace(provider.make_provider(table), draw=sample_free_scene)

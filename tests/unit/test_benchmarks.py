@@ -24,6 +24,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
             "kill.py",
             ["| tables other than the undisturbed one | 0 |", "| videos made again after they were committed | 0 |"],
         ),
+        ("overhead.py", ["| bare loop |", "| harness |", "| scoring workers |", "\n| 2 |"]),
         ("resampling.py", ["| 24 | 8 | one distance |", "and 50 swaps"]),
     ],
 )

@@ -167,7 +167,7 @@ def test_the_site_says_which_level_a_result_has(tmp_path: Path) -> None:
     file = write_result(tmp_path / "published", published(small_suite(), LOOKS[0]))
     (tmp_path / "MAINTAINED").write_text(f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n")
     (page,) = load_site([file])[0].variants
-    assert [entry.level for entry in page.entries] == ["maintained"]
+    assert [entry.board.levels[page.variant.label] for entry in page.entries] == ["maintained"]
 
 
 def test_without_a_published_result_there_is_nothing_to_make_again(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import cv2
@@ -17,6 +18,7 @@ from harness.suites.mini.seeds import REFERENCE_SEEDS, SUITE_SEEDS, TRAIN_SEEDS,
 from harness.suites.mini.world import SIZE, Scene, Shape
 
 SEEDS = st.integers(0, 10**7)
+SCENES = st.builds(world.sample_scene, SEEDS) | st.builds(world.sample_free_scene, SEEDS)
 CENTRE = (32.0, 32.0)
 
 
@@ -30,9 +32,8 @@ def disc(position: tuple[float, float], velocity: tuple[float, float] = (0.0, 0.
 
 
 @settings(max_examples=20)
-@given(SEEDS, st.integers(2, 12))
-def test_a_clip_is_a_prefix_of_every_longer_one_and_a_window_of_it(seed: int, length: int) -> None:
-    scene = world.sample_scene(seed)
+@given(SCENES, st.integers(2, 12))
+def test_a_clip_is_a_prefix_of_every_longer_one_and_a_window_of_it(scene: Scene, length: int) -> None:
     long = world.render(scene, 16)
     assert np.array_equal(world.render(scene, length), long[:length])
     assert np.array_equal(world.render(scene, 4, first=3), long[3:7])
@@ -88,9 +89,9 @@ def test_a_turning_shape_begins_along_its_velocity_and_goes_clockwise() -> None:
 
 
 @settings(max_examples=50)
-@given(SEEDS, st.integers(0, 1000))
-def test_shapes_never_leave_the_image(seed: int, frame: int) -> None:
-    for shape in world.sample_scene(seed).shapes:
+@given(SCENES, st.integers(0, 1000))
+def test_shapes_never_leave_the_image(scene: Scene, frame: int) -> None:
+    for shape in scene.shapes:
         centre = shape.centre(np.array([float(frame)]))[0]
         assert (centre >= shape.radius - 1e-9).all()
         assert (centre <= SIZE - shape.radius + 1e-9).all()
@@ -144,17 +145,20 @@ def test_the_upper_shape_hides_the_lower_one() -> None:
     assert visible[0, 32, 20]
 
 
+@pytest.mark.parametrize("draw", [world.sample_scene, world.sample_free_scene])
 @pytest.mark.parametrize("seed", range(8))
-def test_warping_the_next_frame_back_along_the_flow_gives_this_frame(seed: int) -> None:
-    clip = world.make_clip(seed, 6)
+def test_warping_the_next_frame_back_along_the_flow_gives_this_frame(seed: int, draw: Callable[[int], Scene]) -> None:
+    scene = draw(seed)
+    flow, visible = world.flow(scene, 6)
+    frames = world.render(scene, 6)
     x, y = np.meshgrid(np.arange(SIZE, dtype=np.float32), np.arange(SIZE, dtype=np.float32))
     for frame in range(5):
-        u, v = clip.flow[frame, ..., 0], clip.flow[frame, ..., 1]
-        back = cv2.remap(clip.frames[frame + 1], x + u, y + v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        error = np.abs(back.astype(int) - clip.frames[frame]).max(axis=-1)
-        assert np.median(error[clip.visible[frame]]) <= 1
+        u, v = flow[frame, ..., 0], flow[frame, ..., 1]
+        back = cv2.remap(frames[frame + 1], x + u, y + v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        error = np.abs(back.astype(int) - frames[frame]).max(axis=-1)
+        assert np.median(error[visible[frame]]) <= 1
         # What is left are the antialiased edges, a few pixels wide.
-        assert (error[clip.visible[frame]] > 12).mean() < 0.12
+        assert (error[visible[frame]] > 12).mean() < 0.12
 
 
 def test_one_frame_has_no_flow() -> None:
