@@ -129,6 +129,7 @@ def _work(
     try:
         with _signals(coordinator.interrupt):
             outcome = coordinator.run()
+        _remove_half_written(results)  # of workers that died; the others have ended
         partial = "partial" if outcome.failed or outcome.left or outcome.stopped else "complete"
         state = "interrupted" if outcome.interrupted else partial
     finally:
@@ -174,7 +175,7 @@ def _coordinator(
 def recover(results: Path, wishes: Wishes) -> list[str]:
     """Index what earlier runs left behind and mark those that did not end. Only with the folder locked."""
     notes = []
-    removed = len(sweep(spool(results))) + _empty(scratch(results))
+    removed = _remove_half_written(results)
     had_index = database(results).is_file()
     with Store(results) as store:
         store.record_suite(wishes.suite.suite, wishes.suite.reference_key)
@@ -323,10 +324,12 @@ def _score_seconds(store: Store, wishes: Wishes) -> float | None:
     return sum(known.values()) if len(known) == len(keys) else None
 
 
-def _empty(folder: Path) -> int:
+def _remove_half_written(results: Path) -> int:
+    """Remove what was not written to its end, and count it. Only while no worker writes."""
+    folder = scratch(results)
     litter = list(folder.iterdir()) if folder.is_dir() else []
     shutil.rmtree(folder, ignore_errors=True)
-    return len(litter)
+    return len(litter) + len(sweep(spool(results)))
 
 
 @contextmanager

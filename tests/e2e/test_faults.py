@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.paths import video_relpath
+from harness.paths import scratch, video_relpath
 from harness.store import Store
 from tests.e2e.conftest import Cli, failures, notes, summary, table_of
 
@@ -48,6 +48,13 @@ def test_a_worker_that_dies_is_replaced_and_its_task_tried_twice_more(cli: Cli) 
     assert failures(events) == ["E-WORKER"]
     assert summary(events)["made"] == 1
     assert recorded(cli.folder / "results") == [("E-WORKER", "generate", attempt) for attempt in (1, 2, 3)]
+
+
+def test_what_a_dead_worker_left_half_written_is_gone_when_the_run_ends(cli: Cli) -> None:
+    folder = scratch(cli.folder / "results")
+    code, _ = cli.events("test-dies", "--limit", "1", TEST_SCRATCH=str(folder))
+    assert code == 3
+    assert not folder.exists()
 
 
 def test_a_worker_that_hangs_is_ended_and_the_run_goes_on(cli: Cli) -> None:

@@ -1,6 +1,7 @@
 """Variants that misbehave on purpose, and metrics that cost nothing, given to the command line with --plugin.
 
-TEST_DELAY (seconds a video) slows `test-slow`; TEST_WEIGHTS names the file that `test-weights` needs.
+TEST_DELAY (seconds a video) slows `test-slow`; TEST_WEIGHTS names the file that `test-weights` needs; TEST_SCRATCH the
+folder in which `test-dies` leaves a half-written file.
 """
 
 from __future__ import annotations
@@ -100,6 +101,9 @@ class WrongShape(Nothing):
 class Dies(Nothing):
     def load(self, device: str) -> Generator:
         def die(request: Request) -> Frames:
+            if scratch := os.environ.get("TEST_SCRATCH"):
+                Path(scratch).mkdir(exist_ok=True)
+                Path(scratch, f"{os.getpid()}.mkv").write_bytes(b"half")
             os._exit(7)
 
         return Made(die)
