@@ -30,6 +30,7 @@ from harness.memory import ran_out
 from harness.spool import write_atomic
 
 ENCODERS = ("vae", "image_encoder")
+FIRST_STEPS = 5  # logged one by one: whoever begins the training again sees at once whether it is the same
 PACKAGES = ("exvideo-bench", "torch", "diffusers", "transformers")
 
 
@@ -78,8 +79,8 @@ def posttune(
     """Train an extension and write its checkpoint.
 
     An unfinished training leaves ``<out>.state``; calling again with the same settings continues it exactly. The log
-    gets a JSON row per ``log_every`` steps, and one per held-out evaluation. Started by ``accelerate launch``, several
-    processes share the work; the first one writes and reports.
+    gets a JSON row for each of the first five steps, one per ``log_every`` steps, and one per held-out evaluation.
+    Started by ``accelerate launch``, several processes share the work; the first one writes and reports.
 
     Args:
         config: the recipe.
@@ -236,19 +237,22 @@ class _Run:
                 raise KeyboardInterrupt
             trainer.advance(self.data.train)
             trainer.seconds = before + time.monotonic() - begin
-            if trainer.step % config.log_every == 0:
+            if self._is_logged(trainer.step):
                 self._log_loss()
             if trainer.step % config.validate_every == 0:
                 self._validate()
             if time.monotonic() - saved > 60 * config.save_minutes:
                 self._save()
                 saved = time.monotonic()
-        if trainer.step % config.log_every:
+        if not self._is_logged(trainer.step):
             self._log_loss()
         if trainer.step % config.validate_every:
             self._validate()
         if trainer.step < config.steps:
             self._save_together()
+
+    def _is_logged(self, step: int) -> bool:
+        return step <= FIRST_STEPS or step % self.config.log_every == 0
 
     def _save_together(self) -> None:
         """Before all leave: a process that ended first would have the launcher end the one that is still writing."""

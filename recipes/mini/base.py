@@ -9,7 +9,7 @@ and (fps - 1, motion bucket, noise augmentation) as added ids. The CLIP tower is
 
 The learning rate is constant after a warm-up and falls linearly over the last ``--decay`` steps. ``trainer.pt`` is
 written every few minutes and once more before the decay starts (``stable.pt``), so a training can be extended: start
-again from the latter with a larger ``--steps``, or hand it to another training as ``--init`` (weights only).
+again from the latter with a larger ``--steps``, or hand it, or a base folder, to another training as ``--init``.
 """
 
 from __future__ import annotations
@@ -185,6 +185,15 @@ def save_pretrained(ema: Base, vae: AutoencoderTiny, out: Path) -> None:
     (out / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
 
 
+def start_from(model: Base, source: Path) -> None:
+    """Take the weights of a trainer's state or, given a folder, of a base in diffusers' format."""
+    if source.is_dir():
+        model.unet.load_state_dict(load_file(source / "unet" / "diffusion_pytorch_model.safetensors"))
+        model.tower.load_state_dict(load_file(source / "image_encoder" / "model.safetensors"))
+    else:
+        model.load_state_dict(torch.load(source, weights_only=True)["model"])
+
+
 def save_state(path: Path, state: dict[str, Any]) -> None:
     torch.save(state, path.with_suffix(".tmp"))
     path.with_suffix(".tmp").replace(path)
@@ -197,7 +206,7 @@ def train(args: argparse.Namespace) -> None:
     data, held_out = Data(args.train, vae), Data(args.validation, vae)
     model, ema = Base(), Base().requires_grad_(False)
     if args.init:
-        model.load_state_dict(torch.load(args.init, weights_only=True)["model"])
+        start_from(model, args.init)
     ema.load_state_dict(model.state_dict())
     optimiser = make_optimiser(model, args)
     full = [group["lr"] for group in optimiser.param_groups]
@@ -262,7 +271,9 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--lr", type=float, default=7e-4)
     parser.add_argument("--muon-lr", type=float, default=0.0, help="step matrices with Muon; 0: AdamW steps everything")
-    parser.add_argument("--init", type=Path, help="start from the weights of this trainer state, at step 1")
+    parser.add_argument(
+        "--init", type=Path, help="start at step 1 from the weights of this trainer state or base folder"
+    )
     parser.add_argument("--ema", type=float, default=0.999)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
