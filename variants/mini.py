@@ -43,8 +43,8 @@ class MiniVariant:
     conv: bool = False
     positions: str = "sin"
     num_frames: int = 40
-    steps: int = 12
-    guidance: float = 1.0
+    steps: int = 8
+    guidance: float = 2.0
     noise_aug_strength: float = 0.02
     window: int | None = None
     stride: int | None = None
@@ -82,7 +82,7 @@ class _Generator:
     """A loaded base with its extension."""
 
     def __init__(self, config: MiniVariant, device: str) -> None:
-        from harness.exvideo.base import base_digest, load_base
+        from harness.exvideo.base import backbone_digest, load_base
         from harness.exvideo.checkpoint import load_checkpoint
         from harness.exvideo.extension import ExtensionConfig, extend
 
@@ -92,7 +92,7 @@ class _Generator:
         self.components = load_base(base, device)
         unet = self.components.unet
         if config.checkpoint:
-            load_checkpoint(unet, paths[config.checkpoint], base=base_digest(base))
+            load_checkpoint(unet, paths[config.checkpoint], base=backbone_digest(base))
         elif config.positions == "reflect":
             frames = config.num_frames
             extend(unet, ExtensionConfig.of_native(NATIVE_FRAMES, num_frames=frames, conv="none", positions="reflect"))
@@ -107,6 +107,7 @@ class _Generator:
             fps=protocol.fps,
             motion_bucket=request.item.motion_bucket,
             noise_aug_strength=config.noise_aug_strength,
+            min_guidance=config.guidance,
             max_guidance=config.guidance,
             window=config.window,
             stride=config.stride,

@@ -165,14 +165,14 @@ class _Generator:
             self.components.unet.compile()
 
     def _extend(self, paths: dict[str, Any]) -> None:
-        from harness.exvideo.base import base_digest
+        from harness.exvideo.base import backbone_digest
         from harness.exvideo.checkpoint import load_checkpoint
         from harness.exvideo.extension import ExtensionConfig, extend
         from harness.exvideo.posthoc import with_static_positions, without_convolution
 
         config, unet = self.config, self.components.unet
         if config.checkpoint:
-            known = "" if config.checkpoint == PUBLISHED else base_digest(base_place(config.needs().weights))
+            known = "" if config.checkpoint == PUBLISHED else backbone_digest(base_place(config.needs().weights))
             load_checkpoint(unet, paths[config.checkpoint], base=known)
         elif config.positions == "reflect":
             native, frames = self.components.native_frames, config.num_frames

@@ -28,6 +28,7 @@ from harness.keys import digest, sha256_file
 
 ALIGNMENT = 64  # bytes
 PARTS = ("unet", "vae", "image_encoder", "scheduler")
+BACKBONE = ("unet", "image_encoder")
 VAES = {"AutoencoderKLTemporalDecoder": AutoencoderKLTemporalDecoder, "AutoencoderTiny": AutoencoderTiny}
 
 
@@ -215,6 +216,16 @@ def base_digest(source: str | Path, parts: Sequence[str] = PARTS) -> str:
         return digest("base/1", {"file": sha256_file(place), "configs": configs_beside(place)})
     files = {path.relative_to(place).as_posix(): sha256_file(path) for path in sorted(_used_files(place, parts))}
     return digest("base/1", files)
+
+
+def backbone_digest(source: str | Path) -> str:
+    """Identity of what an extension is tied to: the UNet and the image tower. The autoencoder may be exchanged for
+    another of the same latents, such as a better or a faster decoder, and a checkpoint stays valid.
+
+    Raises:
+        CannotStart: E-WEIGHTS, see `locate_base`.
+    """
+    return base_digest(source, BACKBONE)
 
 
 def unet_config(source: str | Path) -> dict[str, Any]:

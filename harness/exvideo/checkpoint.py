@@ -3,8 +3,9 @@
 ExVideo's published format (`harness.exvideo.published`) is recognised by its names and read as well.
 
 Our own format is safetensors. Tensors are named as in the extended diffusers UNet. The header's metadata has one entry,
-``exvideo``: JSON with ``format``, ``config`` (the `ExtensionConfig`), ``base`` (digest of the base it was tuned on) and
-``training`` (how). One entry, because safetensors writes several in random order and equal files should be equal bytes.
+``exvideo``: JSON with ``format``, ``config`` (the `ExtensionConfig`), ``base`` (`backbone_digest` of what it was tuned
+on) and ``training`` (how). One entry, because safetensors writes several in random order and equal files should be
+equal bytes.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ ENTRY = "exvideo"
 
 @dataclass(frozen=True)
 class Header:
-    """What a checkpoint says about itself. ``base`` is `harness.exvideo.base.base_digest`, or empty if unknown."""
+    """What a checkpoint says about itself. ``base`` is `harness.exvideo.base.backbone_digest`, or empty if unknown."""
 
     config: ExtensionConfig
     base: str
@@ -108,7 +109,7 @@ def apply_checkpoint(
     Args:
         unet: a UNet without extension.
         checkpoint: what to put in.
-        base: digest of the base that ``unet`` came from; compared with the checkpoint's where both are known.
+        base: `backbone_digest` of where ``unet`` came from; compared with the checkpoint's where both are known.
 
     Raises:
         CannotStart: E-CHECKPOINT, another base, or keys that are unknown, missing or of another shape.

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from harness.errors import CannotStart, Refused, UsageError
-from harness.exvideo.base import Components, base_digest, load_base
+from harness.exvideo.base import Components, backbone_digest, base_digest, load_base
 from harness.exvideo.checkpoint import Header, save_checkpoint
 from harness.exvideo.extension import ExtensionConfig, extend
 from harness.exvideo.freezing import ParameterCount, count_parameters, freeze
@@ -117,7 +117,8 @@ def posttune(
     count = count_parameters(components.unet, config.policy)
     finished = trainer.step == config.steps
     if processes.rank == 0:
-        save_checkpoint(config.out, trainer.ema, Header(extension, base, _history(run, count, command)))
+        backbone = backbone_digest(config.base)
+        save_checkpoint(config.out, trainer.ema, Header(extension, backbone, _history(run, count, command)))
         if finished:
             config.state_path.unlink(missing_ok=True)
     processes.end()

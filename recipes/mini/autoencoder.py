@@ -13,6 +13,7 @@ import argparse
 import json
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -55,12 +56,14 @@ def initialise(vae: AutoencoderTiny) -> None:
         last.bias.fill_(0.5)  # the decoder maps [0, 1] to [-1, 1]
 
 
-def frame_pool(seeds: range, count: int, per_clip: int = 4) -> Tensor:
-    """Random frames of ``count`` clips as uint8 [N, 3, 64, 64]."""
+def frame_pool(
+    seeds: range, count: int, per_clip: int = 4, draw: Callable[[int], world.Scene] = world.sample_free_scene
+) -> Tensor:
+    """Random frames of ``count`` clips as uint8 [N, 3, 64, 64]; ``draw`` makes a scene of a seed."""
     rng = np.random.default_rng(0)
     frames = []
     for seed in seeds[:count]:
-        scene = world.sample_free_scene(seed)
+        scene = draw(seed)
         frames += [world.render(scene, 1, int(t))[0] for t in rng.integers(0, 40, per_clip)]
     return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).contiguous()
 

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from harness.exvideo.base import base_digest, load_base
+from harness.exvideo.base import backbone_digest, load_base
 from harness.exvideo.checkpoint import load_checkpoint
 from harness.exvideo.extension import ExtensionConfig, extend
 from harness.exvideo.pipeline import SamplingSettings, generate
@@ -53,7 +53,7 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     components = load_base(args.base)
     if args.checkpoint:
-        load_checkpoint(components.unet, args.checkpoint, base=base_digest(args.base))
+        load_checkpoint(components.unet, args.checkpoint, base=backbone_digest(args.base))
     elif args.reflect:
         native = components.native_frames
         extend(

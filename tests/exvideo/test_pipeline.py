@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from harness.errors import CannotStart, ItemError, UsageError
-from harness.exvideo.base import base_digest, load_base, locate_base, usable_device
+from harness.exvideo.base import backbone_digest, base_digest, load_base, locate_base, usable_device
 from harness.exvideo.extension import ExtensionConfig, extend
 from harness.exvideo.image import CLIP_MEAN, CLIP_STD, clip_pixels, to_frames, to_pixels
 from harness.exvideo.pipeline import SamplingSettings, encode_condition, generate, run_unet, sample
@@ -245,3 +245,13 @@ def test_the_digest_of_a_base_follows_its_weights(tmp_path: Path) -> None:
     weights = tmp_path / "a" / "unet" / "diffusion_pytorch_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
     assert base_digest(tmp_path / "a") != before
+
+
+def test_a_checkpoint_is_tied_to_unet_and_image_tower_not_to_the_autoencoder(tmp_path: Path) -> None:
+    save_base(tmp_path / "a", tiny=True)
+    before = backbone_digest(tmp_path / "a")
+    for part, changes in (("vae", False), ("image_encoder", True), ("unet", True)):
+        weights = next((tmp_path / "a" / part).glob("*.safetensors"))
+        weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
+        assert (backbone_digest(tmp_path / "a") != before) == changes
+        before = backbone_digest(tmp_path / "a")

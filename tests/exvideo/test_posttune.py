@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from safetensors.torch import load_file
 
 from harness.errors import CannotStart, ItemError, Refused, UsageError
-from harness.exvideo.base import base_digest, load_base
+from harness.exvideo.base import backbone_digest, load_base
 from harness.exvideo.checkpoint import load_checkpoint, read_header
 from harness.exvideo.posttune import Progress, posttune
 from harness.exvideo.posttune_cli import posttune as command
@@ -56,7 +56,7 @@ def test_it_learns_and_records_what_it_did(config: PosttuneConfig, world_base: P
     assert outcome.finished
     assert outcome.held_out_end < 0.95 * outcome.held_out_start
     header = read_header(outcome.path)
-    assert header.base == base_digest(world_base)
+    assert header.base == backbone_digest(world_base)
     assert header.config.num_frames == 10
     assert (header.config.max_id, header.config.repeat_length) == (8, 6)
     training = header.training
@@ -73,7 +73,7 @@ def test_it_learns_and_records_what_it_did(config: PosttuneConfig, world_base: P
 def test_the_written_weights_are_the_averaged_ones_and_load(config: PosttuneConfig) -> None:
     outcome = posttune(config)
     components = load_base(config.base)
-    load_checkpoint(components.unet, outcome.path, base=base_digest(config.base))
+    load_checkpoint(components.unet, outcome.path, base=backbone_digest(config.base))
     parameters = dict(components.unet.named_parameters())
     for name, tensor in load_file(outcome.path).items():
         assert torch.equal(parameters[name].half(), tensor)
