@@ -28,7 +28,8 @@ class _Control:
         return self.make(request)
 
 
-def _real(request: Request) -> Frames:
+def real_clip(request: Request) -> Frames:
+    """The item's real clip; ItemError E-NO-REAL where the suite has none."""
     frames = request.real()
     if frames is None:
         raise ItemError("E-NO-REAL", "The suite has no real continuation of this image.", where=request.item.slug)
@@ -45,7 +46,7 @@ class Real:
         return Needs(real=True)
 
     def load(self, device: str) -> Generator:
-        return _Control(_real)
+        return _Control(real_clip)
 
 
 @variant("control-still", revision=1, family=FAMILY, role=ROLE, summary="the first frame, held")
@@ -66,7 +67,7 @@ class Loop:
 
     def load(self, device: str) -> Generator:
         def loop(request: Request) -> Frames:
-            return _real(request)[np.arange(request.protocol.num_frames) % self.period]
+            return real_clip(request)[np.arange(request.protocol.num_frames) % self.period]
 
         return _Control(loop)
 

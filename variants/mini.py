@@ -3,8 +3,9 @@
 Base: 8 frames of 64x64, shipped in ``weights/mini/base`` in diffusers' folder format. Extended to 40 frames, five
 times its native length, as ExVideo extends SVD from 25 to 128. `mini-exvideo`, `mini-no-conv`, `mini-pos-static` and
 `mini-temporal-only` form the 2x2 factorial of convolution and positions; the last three rows are not tuned at all.
+`mini-autoencoder` is a control: real clips after the loss that every row shares.
 
-Every row is the same class with other settings. All noise is drawn by the harness on the CPU from item and seed.
+Every other row is the same class with other settings. All noise is drawn by the harness on the CPU from item and seed.
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.api import Frames, Generator, Needs, Request, Weight, resolve_weight, safetensors_header, variant
 from harness.api import shipped_weight as shipped
 
 from ._grid import register_ablations
+from .controls import real_clip
+
+if TYPE_CHECKING:
+    from harness.exvideo.base import Vae
 
 FAMILY = "mini"
 PACKAGE = "harness.variants"
@@ -157,3 +162,38 @@ class SvdReflect(MiniVariant):
 class SvdWindow(MiniVariant):
     window: int | None = 8
     stride: int | None = 4
+
+
+@variant(
+    "mini-autoencoder",
+    revision=1,
+    family=FAMILY,
+    role="control",
+    summary="the real clip, encoded and decoded: what the family's autoencoder costs",
+)
+class Autoencoder:
+    """Quality that no row of the family can exceed: their frames come out of the same decoder."""
+
+    def needs(self) -> Needs:
+        return Needs(weights=MiniVariant().needs().weights, real=True)
+
+    def load(self, device: str) -> Generator:
+        from harness.exvideo.base import load_base
+
+        return _RoundTrip(load_base(resolve_weight(self.needs().weights[0]).parents[1], device).vae)
+
+
+class _RoundTrip:
+    """A loaded autoencoder."""
+
+    def __init__(self, vae: Vae) -> None:
+        self.vae = vae
+
+    def generate(self, request: Request) -> Frames:
+        import torch
+
+        from harness.exvideo.image import to_frames, to_pixels
+
+        with torch.inference_mode():
+            latents = self.vae.encode(to_pixels(real_clip(request)))
+            return to_frames(self.vae.decode(latents, len(latents)))

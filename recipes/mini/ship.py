@@ -1,6 +1,7 @@
 """Put trained weights where the package ships them: half precision, with their digests in the manifest.
 
 python recipes/mini/ship.py base work/base            -> variants/weights/mini/base/
+python recipes/mini/ship.py vae work/vae-decoder      -> variants/weights/mini/base/vae/
 python recipes/mini/ship.py variant work/mini-exvideo.safetensors
 python recipes/mini/ship.py extractor work/world.safetensors
 """
@@ -28,13 +29,18 @@ MODELS = {
 
 def ship_base(source: Path, target: Path) -> list[Path]:
     """Copy a diffusers folder, its three networks in half precision."""
-    for name, cls in MODELS.items():
-        cls.from_pretrained(source / name).to(torch.float16).save_pretrained(target / name)
-        forget_origin(target / name / "config.json")
+    for name in MODELS:
+        ship_network(name, source / name, target)
     for name in ("scheduler", "feature_extractor"):
         shutil.copytree(source / name, target / name, dirs_exist_ok=True)
     shutil.copy(source / "model_index.json", target)
     return sorted(target.rglob("*.safetensors"))
+
+
+def ship_network(name: str, source: Path, target: Path) -> None:
+    """Put one network into a diffusers folder, in half precision."""
+    MODELS[name].from_pretrained(source).to(torch.float16).save_pretrained(target / name)
+    forget_origin(target / name / "config.json")
 
 
 def forget_origin(config: Path) -> None:
@@ -53,12 +59,17 @@ def record(package: Path, files: list[Path]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("base", "variant", "extractor"))
+    parser.add_argument("what", choices=("base", "vae", "variant", "extractor"))
     parser.add_argument("source", type=Path)
     args = parser.parse_args()
     variants, metrics = ROOT / "variants", ROOT / "metrics"
+    base = variants / "weights" / "mini" / "base"
     if args.what == "base":
-        record(variants, ship_base(args.source, variants / "weights" / "mini" / "base"))
+        record(variants, ship_base(args.source, base))
+        return
+    if args.what == "vae":
+        ship_network("vae", args.source, base)
+        record(variants, sorted((base / "vae").glob("*.safetensors")))
         return
     package = variants if args.what == "variant" else metrics
     folder = package / "weights" / ("mini" if args.what == "variant" else "")
