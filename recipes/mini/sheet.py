@@ -1,6 +1,6 @@
 """A contact sheet of a run: one row of frames per variant, the real clip's first, for a few items of the suite.
 
-    python recipes/mini/sheet.py --results results --items 0,3,5,7 --out work/sheet.png
+python recipes/mini/sheet.py --results results --items 0,3,5,7 --out work/sheet.png
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def main() -> None:
     args = parser.parse_args()
     videos = harness.load(args.results, suite=args.suite).videos()
     videos = videos[videos["seed"] == videos["seed"].min()]
-    found = set(videos["variant"])
-    names = args.variants.split(",") if args.variants else sorted(n for n in found if n in FIRST or n.startswith("mini-"))
+    shown = [name for name in set(videos["variant"]) if name in FIRST or name.startswith("mini-")]
+    names = args.variants.split(",") if args.variants else shown
     names.sort(key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))
     rows = []
     for number in (int(part) for part in args.items.split(",")):
