@@ -89,7 +89,9 @@ def _plugins() -> str:
     """What the harness comes with."""
     registry = load_plugins()
     parts = [NOTE, "# What the harness comes with\n", _INTRODUCTION]
-    parts += ["## Variants\n", _table(("variant", "family", "role", "what"), _rows(_own(registry.variants)))]
+    # By family, whichever file was imported first; inside of one as its file has them.
+    variants = sorted(_own(registry.variants), key=lambda v: v.family)
+    parts += ["## Variants\n", _table(("variant", "family", "role", "what"), _rows(variants))]
     metrics = sorted(_own(registry.metrics), key=lambda m: (m.scope != "video", m.name))
     parts += ["## Metrics\n", _table(("metric", "better", "unit", "of a", "what"), map(_column, metrics))]
     networks = sorted(_own(registry.extractors), key=lambda e: e.name)
