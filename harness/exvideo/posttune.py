@@ -107,6 +107,7 @@ def posttune(
     if config.threads:
         torch.set_num_threads(config.threads)
     components, base = load_base(config.base, config.device), base_digest(config.base)
+    backbone = backbone_digest(config.base)  # now, not at the end: of the files that were loaded
     config = settled(config, components)
     extension, parameters = _extended(config, components)
     data = _opened(config, components, processes, report, should_stop)
@@ -117,7 +118,6 @@ def posttune(
     count = count_parameters(components.unet, config.policy)
     finished = trainer.step == config.steps
     if processes.rank == 0:
-        backbone = backbone_digest(config.base)
         save_checkpoint(config.out, trainer.ema, Header(extension, backbone, _history(run, count, command)))
         if finished:
             config.state_path.unlink(missing_ok=True)

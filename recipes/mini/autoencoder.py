@@ -88,6 +88,12 @@ def evaluate(vae: AutoencoderTiny, frames: Tensor) -> dict[str, float]:
     return {"psnr_db": -10 * math.log10(mse), "latent_std": latents.std().item(), "latent_mean": latents.mean().item()}
 
 
+def log_row(vae: AutoencoderTiny, held_out: Tensor, step: int, loss: float, start: float) -> dict[str, float]:
+    """What the log says of a step."""
+    row = {"step": step, "loss": round(loss, 5), "seconds": round(time.time() - start)}
+    return row | {name: round(value, 4) for name, value in evaluate(vae, held_out).items()}
+
+
 def train(args: argparse.Namespace) -> None:
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
@@ -118,8 +124,7 @@ def train(args: argparse.Namespace) -> None:
         optimiser.step()
         running = loss.item() if step == 1 else 0.98 * running + 0.02 * loss.item()
         if step % 200 == 0 or step == args.steps:
-            row = {"step": step, "loss": round(running, 5), "seconds": round(time.time() - start)}
-            row |= {k: round(v, 4) for k, v in evaluate(vae, held_out).items()}
+            row = log_row(vae, held_out, step, running, start)
             print(json.dumps(row), file=log, flush=True)
             vae.register_to_config(scaling_factor=1 / row["latent_std"])
             vae.save_pretrained(args.out)

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 import torch
-from autoencoder import LATENT_NOISE, evaluate, frame_pool, loss_fn, to_float  # type: ignore[import-not-found]
+from autoencoder import LATENT_NOISE, evaluate, frame_pool, log_row, loss_fn, to_float  # type: ignore[import-not-found]
 from diffusers import AutoencoderTiny
 from torch import Tensor, nn
 
@@ -89,9 +89,7 @@ def train(args: argparse.Namespace) -> None:
         optimiser.step()
         running = loss.item() if step == 1 else 0.98 * running + 0.02 * loss.item()
         if step % 200 == 0 or step == args.steps:
-            row = {"step": step, "loss": round(running, 5), "seconds": round(time.time() - start)}
-            row |= {k: round(v, 4) for k, v in evaluate(vae, held_out).items()}
-            print(json.dumps(row), file=log, flush=True)
+            print(json.dumps(log_row(vae, held_out, step, running, start)), file=log, flush=True)
             vae.save_pretrained(args.out)
 
 
