@@ -31,18 +31,21 @@ ABLATIONS = (
     Ablation("pos-static-reflect", True, "reflect", "static reflected", "static sinusoid of the reflected frame id"),
     Ablation("temporal-only", False, "sin", "static", "neither part: only SVD's temporal weights are tuned"),
 )
+NAMES = tuple(row.name for row in ABLATIONS)
 
 
-def register_ablations(module: str, base: type, family: str, prefix: str = "") -> None:
-    """Register every row for a family.
+def register_ablations(module: str, base: type, family: str, prefix: str = "", names: tuple[str, ...] = NAMES) -> None:
+    """Register the rows of a family.
 
     Args:
         module: the caller's ``__name__``: the file that the rows belong to.
         base: settings with the fields ``checkpoint``, ``conv`` and ``positions``.
         prefix: begins the names of rows and checkpoints.
+        names: which of the rows, by their names without the prefix; by default all of them.
     """
     for row in ABLATIONS:
-        _register(module, base, family, f"{prefix}{row.name}", row)
+        if row.name in names:
+            _register(module, base, family, f"{prefix}{row.name}", row)
 
 
 def _register(module: str, base: type, family: str, name: str, row: Ablation) -> None:

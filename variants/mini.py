@@ -63,10 +63,8 @@ class MiniVariant:
         """The checkpoint of a tuned row."""
         if not self.checkpoint:
             return None
-        how = (
-            f"harness posttune --base variants/{BASE} --frames {self.num_frames} --positions {self.positions} "
-            f"--conv {'identity' if self.conv else 'none'} --out variants/weights/mini/{self.checkpoint}.safetensors"
-        )
+        tuned = f"work/tuned/{self.checkpoint}.safetensors"
+        how = f"recipes/mini/tune.sh work/tuned && python recipes/mini/ship.py variant {tuned}"
         return shipped(PACKAGE, f"weights/mini/{self.checkpoint}.safetensors", how=how)
 
     def provenance(self) -> dict[str, Any]:

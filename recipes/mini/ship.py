@@ -74,7 +74,7 @@ def main() -> None:
     package = variants if args.what == "variant" else metrics
     folder = package / "weights" / ("mini" if args.what == "variant" else "")
     folder.mkdir(parents=True, exist_ok=True)
-    record(package, [Path(shutil.copy(args.source, folder))])
+    record(package, [Path(shutil.copyfile(args.source, folder / args.source.name))])  # not its mode: it is private
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from harness.lock import FolderLock
@@ -16,7 +17,12 @@ def test_a_status_comes_back_as_it_was(tmp_path: Path) -> None:
     write_status(run_folder(tmp_path, "one"), STATUS)
     with FolderLock(tmp_path):
         assert read_latest(tmp_path) == STATUS
-    assert 0 <= age_seconds(STATUS) < 600
+
+
+def test_the_age_counts_from_the_last_update() -> None:
+    written = datetime.now(UTC) - timedelta(hours=1)
+    age = age_seconds(dataclasses.replace(STATUS, updated_at=written.isoformat()))
+    assert 3600 <= age <= (datetime.now(UTC) - written).total_seconds()
 
 
 def test_running_without_a_process_is_crashed(tmp_path: Path) -> None:
