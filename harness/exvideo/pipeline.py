@@ -46,6 +46,7 @@ class SamplingSettings:
     Args:
         num_frames: length of the clip.
         steps: Euler steps on the scheduler's grid.
+        sigma_range: lowest and highest noise level of that grid in place of the scheduler's own.
         fps: what the model is told, before its own minus 1.
         motion_bucket: 0 to 255; more means more motion.
         noise_aug_strength: standard deviation of the noise on the image, in [-1, 1] pixels, before encoding.
@@ -65,6 +66,7 @@ class SamplingSettings:
 
     num_frames: int
     steps: int = 25
+    sigma_range: tuple[float, float] | None = None
     fps: int = 7
     motion_bucket: int = 127
     noise_aug_strength: float = 0.02
@@ -87,6 +89,8 @@ class SamplingSettings:
             raise _bad_settings(f"motion_bucket is {self.motion_bucket}", "0 to 255")
         if not (self.noise_aug_strength >= 0 and math.isfinite(self.noise_aug_strength)):
             raise _bad_settings(f"noise_aug_strength is {self.noise_aug_strength}", "0 or more, usually 0.02")
+        if self.sigma_range and not 0 < self.sigma_range[0] < self.sigma_range[1] < math.inf:
+            raise _bad_settings(f"sigma_range is {self.sigma_range}", "(lowest, highest), both above 0")
         if self.precision not in get_args(Precision):
             raise _bad_settings(f"precision is '{self.precision}'", f"one of {', '.join(get_args(Precision))}")
         if self.decode_tile is not None and self.decode_tile < MIN_TILE:
@@ -194,7 +198,8 @@ def sample(
 ) -> Tensor:
     """Scaled latents [T, C, h, w], float32, after the last step; see `generate`."""
     shape = (settings.num_frames, *condition.latents.shape[1:])
-    scheduler = EulerDiscreteScheduler.from_config(components.scheduler.config)
+    ends = dict(zip(("sigma_min", "sigma_max"), settings.sigma_range or (), strict=False))
+    scheduler = EulerDiscreteScheduler.from_config(components.scheduler.config, **ends)
     set_steps(scheduler, settings.steps, components.device)
     state = _as_noise(noise, shape, "noise").to(components.device) * scheduler.init_noise_sigma
     windows = settings.windows()

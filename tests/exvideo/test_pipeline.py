@@ -114,6 +114,15 @@ def test_the_result_is_a_function_of_its_arguments(tiny_base: Path) -> None:
     assert np.array_equal(first, make(tiny_base, SamplingSettings(5, steps=3)))
 
 
+def test_the_ends_of_the_noise_grid_may_be_others_than_the_bases(tiny_base: Path) -> None:
+    own = load_base(tiny_base).scheduler.config
+    low, high = own.sigma_min, own.sigma_max
+    clip = make(tiny_base, SamplingSettings(4, steps=3))
+    assert np.array_equal(clip, make(tiny_base, SamplingSettings(4, steps=3, sigma_range=(low, high))))
+    for other in ((low * 4, high), (low, high / 4)):
+        assert not np.array_equal(clip, make(tiny_base, SamplingSettings(4, steps=3, sigma_range=other)))
+
+
 @pytest.mark.parametrize("positions", ["learn_reflect", "sin"])
 def test_a_fresh_extension_makes_the_bases_clip(tiny_base: Path, positions: str) -> None:
     settings = SamplingSettings(8, steps=3, max_guidance=2.0)
@@ -173,6 +182,9 @@ def test_guidance_of_one_equals_no_guidance_and_more_does_not(tiny_base: Path) -
         {"num_frames": 8, "steps": 0},
         {"num_frames": 8, "motion_bucket": 256},
         {"num_frames": 8, "noise_aug_strength": float("nan")},
+        {"num_frames": 8, "sigma_range": (0.0, 20.0)},
+        {"num_frames": 8, "sigma_range": (0.02, float("inf"))},
+        {"num_frames": 8, "sigma_range": (20.0, 20.0)},
         {"num_frames": 8, "precision": "int8"},
         {"num_frames": 8, "window": 4},
         {"num_frames": 8, "window": 4, "stride": 5},

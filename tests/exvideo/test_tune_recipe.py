@@ -43,7 +43,7 @@ def trainings(folder: Path, *arguments: str) -> dict[str, tuple[str, bool, str]]
 def rows(family: str) -> dict[str, VariantSpec]:
     """The tuned rows of a family, by checkpoint."""
     specs = registry.load_plugins().variants.values()
-    return {s.config.checkpoint: s for s in specs if s.family == family and getattr(s.config, "checkpoint", "")}
+    return {s.config.checkpoint: s for s in specs if s.family == family and getattr(s.config, "checkpoint", None)}
 
 
 def test_every_tuned_row_is_trained_as_it_says(tmp_path: Path) -> None:
