@@ -41,9 +41,8 @@ class MiniVariant:
 
     ``positions`` names the embedding of frame numbers. ``checkpoint`` is the tuned row's file name without ending,
     empty for a row that is not tuned; a tuned row's convolution and table come from its checkpoint's own header,
-    ``conv`` and ``positions`` say what it must hold. The noise grid is shorter at both ends than the base was trained
-    for: latents of first-frame conditioned clips lose little there, and four steps do nearly what eight did (README of
-    recipes/mini).
+    ``conv`` and ``positions`` say what it must hold. The noise grid is shorter at both ends than what the base was
+    trained for, and only high noise is guided: four steps do nearly what eight did (README of recipes/mini).
     """
 
     checkpoint: str = ""
@@ -54,6 +53,7 @@ class MiniVariant:
     sigma_min: float = 0.05
     sigma_max: float = 15.0
     guidance: float = 1.7
+    guidance_above: float = 2.0
     noise_aug_strength: float = 0.02
     window: int | None = None
     stride: int | None = None
@@ -117,6 +117,7 @@ class _Generator:
             noise_aug_strength=config.noise_aug_strength,
             min_guidance=config.guidance,
             max_guidance=config.guidance,
+            guidance_above=config.guidance_above,
             window=config.window,
             stride=config.stride,
         )

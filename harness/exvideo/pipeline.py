@@ -52,6 +52,8 @@ class SamplingSettings:
         noise_aug_strength: standard deviation of the noise on the image, in [-1, 1] pixels, before encoding.
         min_guidance, max_guidance: classifier-free guidance scale of the first and of the last frame, linear between.
             At most 1 in ``max_guidance`` turns guidance off and halves the work.
+        guidance_above: steps at this noise level and below it are not guided, which saves their second half
+            (Kynkaanniemi et al., arXiv 2404.07724, who also leave out the highest levels).
         contrast: factor on the sampled latents (ExVideo's pipeline: 1.2).
         normalise_frames: give every frame the clip's mean and deviation (ExVideo's pipeline: on).
         window, stride: sample in overlapping windows blended at every step; None for one pass.
@@ -72,6 +74,7 @@ class SamplingSettings:
     noise_aug_strength: float = 0.02
     min_guidance: float = 1.0
     max_guidance: float = 1.0
+    guidance_above: float = 0.0
     contrast: float = 1.0
     normalise_frames: bool = False
     window: int | None = None
@@ -87,6 +90,8 @@ class SamplingSettings:
                 raise _bad_settings(f"{name} is {getattr(self, name)}", "at least 1")
         if not 0 <= self.motion_bucket <= 255:
             raise _bad_settings(f"motion_bucket is {self.motion_bucket}", "0 to 255")
+        if not self.guidance_above >= 0:
+            raise _bad_settings(f"guidance_above is {self.guidance_above}", "a noise level of 0 or more")
         if not (self.noise_aug_strength >= 0 and math.isfinite(self.noise_aug_strength)):
             raise _bad_settings(f"noise_aug_strength is {self.noise_aug_strength}", "0 or more, usually 0.02")
         if self.sigma_range and not 0 < self.sigma_range[0] < self.sigma_range[1] < math.inf:
@@ -205,9 +210,10 @@ def sample(
     windows = settings.windows()
     longest = max(window.stop - window.start for window in windows)
     check_tensors(components.unet, longest, shape[2], shape[3], execution, settings.guided)
-    for timestep in scheduler.timesteps:
+    for timestep, sigma in zip(scheduler.timesteps, scheduler.sigmas.tolist(), strict=False):  # a last sigma of 0
         scaled = scheduler.scale_model_input(state, timestep)
-        predict = _predictor(components, condition, settings, scaled, timestep, execution)
+        guided = settings.guided and sigma > settings.guidance_above
+        predict = _predictor(components, condition, settings, scaled, timestep, execution, guided=guided)
         prediction = blend(predict, windows, settings.num_frames)
         state = scheduler.step(prediction, timestep, state).prev_sample
     return cast(Tensor, state)
@@ -231,20 +237,22 @@ def _predictor(
     scaled: Tensor,
     timestep: Tensor,
     execution: Execution,
+    *,
+    guided: bool,
 ) -> Callable[[Window], Tensor]:
-    """The guided prediction of a window of ``scaled``: branches one after the other, which halves the memory, or
-    together if ``execution`` says so."""
+    """The prediction of a window of ``scaled``: both branches of guidance one after the other, which halves the memory,
+    or together if ``execution`` says so."""
     guidance = torch.linspace(settings.min_guidance, settings.max_guidance, settings.num_frames, device=scaled.device)
     empty = condition.dropped()
 
     def predict(window: Window) -> Tensor:
         part = scaled[window.start : window.stop]
-        wanted = (condition, empty) if settings.guided else (condition,)
+        wanted = (condition, empty) if guided else (condition,)
         batches = (wanted,) if execution.batched else tuple((one,) for one in wanted)
         found = [run_unet(components, part, timestep, batch, settings.precision, execution.pieces) for batch in batches]
         predictions = torch.cat(found)
         conditional = predictions[0]
-        if not settings.guided:
+        if not guided:
             return conditional
         unconditional = predictions[1]
         scale = guidance[window.start : window.stop, None, None, None]

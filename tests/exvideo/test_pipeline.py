@@ -17,10 +17,12 @@ from PIL import Image
 from torch import Tensor
 
 from harness.errors import CannotStart, ItemError, UsageError
+from harness.exvideo import pipeline
 from harness.exvideo.base import backbone_digest, base_digest, load_base, locate_base, usable_device
 from harness.exvideo.extension import ExtensionConfig, extend
 from harness.exvideo.image import CLIP_MEAN, CLIP_STD, clip_pixels, to_frames, to_pixels
 from harness.exvideo.pipeline import SamplingSettings, encode_condition, generate, run_unet, sample
+from harness.exvideo.scheduler import karras_sigmas
 from tests.exvideo.bases import save_base
 
 SIZE = 16
@@ -175,6 +177,31 @@ def test_guidance_of_one_equals_no_guidance_and_more_does_not(tiny_base: Path) -
     assert not np.array_equal(off, make(tiny_base, SamplingSettings(4, steps=2, max_guidance=4.0)))
 
 
+def test_low_noise_may_go_without_guidance(tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    real = pipeline.run_unet
+
+    def counted(*args: Any) -> Tensor:
+        calls.append(1)
+        return real(*args)
+
+    monkeypatch.setattr(pipeline, "run_unet", counted)
+    low, high = 0.1, 10.0
+    clips, counts = [], []
+    for above in (0.0, 1.0, high):
+        calls.clear()
+        settings = SamplingSettings(
+            4, steps=4, sigma_range=(low, high), min_guidance=3.0, max_guidance=3.0, guidance_above=above
+        )
+        clips.append(make(tiny_base, settings))
+        counts.append(len(calls))
+    assert counts == [8, 4 + sum(karras_sigmas(4, sigma_min=low, sigma_max=high) > 1.0), 4]
+    plain = make(tiny_base, SamplingSettings(4, steps=4, sigma_range=(low, high)))
+    assert np.array_equal(clips[2], plain)
+    assert not np.array_equal(clips[1], clips[0])
+    assert not np.array_equal(clips[1], plain)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -182,6 +209,7 @@ def test_guidance_of_one_equals_no_guidance_and_more_does_not(tiny_base: Path) -
         {"num_frames": 8, "steps": 0},
         {"num_frames": 8, "motion_bucket": 256},
         {"num_frames": 8, "noise_aug_strength": float("nan")},
+        {"num_frames": 8, "guidance_above": -1.0},
         {"num_frames": 8, "sigma_range": (0.0, 20.0)},
         {"num_frames": 8, "sigma_range": (0.02, float("inf"))},
         {"num_frames": 8, "sigma_range": (20.0, 20.0)},
