@@ -37,10 +37,10 @@ class Vae:
 
     def __init__(self, model: AutoencoderKLTemporalDecoder | AutoencoderTiny) -> None:
         self.model = model
-        if isinstance(model, AutoencoderTiny):  # 2-D convolutions only, which this order makes a third faster
-            model.to(memory_format=torch.channels_last)
         self.factor: float = model.config.scaling_factor
         self.is_tiny = isinstance(model, AutoencoderTiny)
+        if self.is_tiny:  # 2-D convolutions only, which this order makes a third faster on a CPU
+            model.to(memory_format=torch.channels_last)
         blocks = model.config.encoder_block_out_channels if self.is_tiny else model.config.block_out_channels
         self.stride: int = 2 ** (len(blocks) - 1)
         self.channels: int = model.config.latent_channels

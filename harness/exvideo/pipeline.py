@@ -203,14 +203,14 @@ def sample(
 ) -> Tensor:
     """Scaled latents [T, C, h, w], float32, after the last step; see `generate`."""
     shape = (settings.num_frames, *condition.latents.shape[1:])
-    ends = dict(zip(("sigma_min", "sigma_max"), settings.sigma_range or (), strict=False))
+    ends = dict(zip(("sigma_min", "sigma_max"), settings.sigma_range, strict=True)) if settings.sigma_range else {}
     scheduler = EulerDiscreteScheduler.from_config(components.scheduler.config, **ends)
     set_steps(scheduler, settings.steps, components.device)
     state = _as_noise(noise, shape, "noise").to(components.device) * scheduler.init_noise_sigma
     windows = settings.windows()
     longest = max(window.stop - window.start for window in windows)
     check_tensors(components.unet, longest, shape[2], shape[3], execution, settings.guided)
-    for timestep, sigma in zip(scheduler.timesteps, scheduler.sigmas.tolist(), strict=False):  # a last sigma of 0
+    for timestep, sigma in zip(scheduler.timesteps, scheduler.sigmas[:-1].tolist(), strict=True):  # the last is 0
         scaled = scheduler.scale_model_input(state, timestep)
         guided = settings.guided and sigma > settings.guidance_above
         predict = _predictor(components, condition, settings, scaled, timestep, execution, guided=guided)
