@@ -4,6 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 LIMIT ?= 16
 
+# Some machines forbid Python to keep what it has compiled; two hundred processes would each compile it again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test lint typecheck unit chromium
 
 $(VENV)/.installed: pyproject.toml
@@ -26,8 +29,9 @@ lint: $(VENV)/.installed
 typecheck: $(VENV)/.installed
 	$(BIN)/mypy
 
+# A file of tests is one worker's, so that its fixtures are made once; the long ones come first in the order of folders.
 unit: $(VENV)/.installed chromium
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 # The browser tests drive Debian's Chromium, or the one that $CHROMIUM names.
 chromium:

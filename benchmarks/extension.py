@@ -17,7 +17,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from diffusers import UNetSpatioTemporalConditionModel
@@ -26,44 +26,55 @@ from harness.exvideo.extension import ExtendedTransformer, ExtensionConfig, exte
 from harness.exvideo.freezing import freeze
 from harness.memory import peak_rss, reset_peaks
 
-FRAMES, SIZE, WIDTHS, REPEATS = 32, 16, (64, 128), 2
+REPEATS = 2
 CONTEXT, LATENTS = 64, 4
 Row = tuple[str, float, int]
+
+
+class Shape(NamedTuple):
+    """Of the latents, and the widths of the UNet's levels."""
+
+    frames: int
+    size: int
+    widths: tuple[int, ...]
+
+
+MEASURED, QUICK = Shape(32, 16, (64, 128)), Shape(9, 4, (32, 64))
 
 
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--quick", action="store_true", help="9 frames, once: checks the script, measures nothing")
+    parser.add_argument("--quick", action="store_true", help="small and once: checks the script, measures nothing")
     quick = parser.parse_args().quick
-    frames, repeats = (9, 1) if quick else (FRAMES, REPEATS)
+    shape, repeats = (QUICK, 1) if quick else (MEASURED, REPEATS)
     torch.set_num_threads(1)
-    print(f"{frames} frames, latents of {SIZE}x{SIZE}, widths {WIDTHS}, one thread\n")
+    print(f"{shape.frames} frames, latents of {shape.size}x{shape.size}, widths {shape.widths}, one thread\n")
     forward = {
-        "stock diffusers UNet": lambda: forward_of(unet(frames, extended=False), frames),
-        "extended: table and convolution": lambda: forward_of(unet(frames), frames),
-        "extended: table alone": lambda: forward_of(unet(frames, conv="none"), frames),
+        "stock diffusers UNet": lambda: forward_of(unet(shape, extended=False), shape),
+        "extended: table and convolution": lambda: forward_of(unet(shape), shape),
+        "extended: table alone": lambda: forward_of(unet(shape, conv="none"), shape),
     }
     table("forward pass", measured(forward, repeats))
     steps = {
-        "nothing checkpointed": lambda: step_of(unet(frames), frames),
-        "what diffusers checkpoints": lambda: step_of(checkpointed(unet(frames), temporal=False), frames),
-        "temporal blocks too": lambda: step_of(checkpointed(unet(frames), temporal=True), frames),
+        "nothing checkpointed": lambda: step_of(unet(shape), shape),
+        "what diffusers checkpoints": lambda: step_of(checkpointed(unet(shape), temporal=False), shape),
+        "temporal blocks too": lambda: step_of(checkpointed(unet(shape), temporal=True), shape),
     }
     print()
     table("post-tuning step", measured(steps, repeats))
 
 
-def unet(frames: int, *, extended: bool = True, conv: Any = "identity") -> UNetSpatioTemporalConditionModel:
+def unet(shape: int, *, extended: bool = True, conv: Any = "identity") -> UNetSpatioTemporalConditionModel:
     torch.manual_seed(0)
-    heads = tuple(width // 32 for width in WIDTHS)
+    heads = tuple(width // 32 for width in shape.widths)
     made = UNetSpatioTemporalConditionModel(
-        sample_size=SIZE,
+        sample_size=shape.size,
         in_channels=2 * LATENTS,
         out_channels=LATENTS,
         down_block_types=("CrossAttnDownBlockSpatioTemporal",) * 2,
         up_block_types=("CrossAttnUpBlockSpatioTemporal",) * 2,
-        block_out_channels=WIDTHS,
+        block_out_channels=shape.widths,
         addition_time_embed_dim=32,
         projection_class_embeddings_input_dim=96,
         layers_per_block=1,
@@ -72,7 +83,7 @@ def unet(frames: int, *, extended: bool = True, conv: Any = "identity") -> UNetS
         num_frames=8,
     )
     made.requires_grad_(False)
-    return extend(made, ExtensionConfig.of_native(8, num_frames=frames, conv=conv)) if extended else made
+    return extend(made, ExtensionConfig.of_native(8, num_frames=shape.frames, conv=conv)) if extended else made
 
 
 def checkpointed(model: UNetSpatioTemporalConditionModel, *, temporal: bool) -> UNetSpatioTemporalConditionModel:
@@ -92,27 +103,27 @@ def spatial_only(block: ExtendedTransformer, usual: Callable[..., Any]) -> Calla
     return chosen
 
 
-def call(model: UNetSpatioTemporalConditionModel, frames: int) -> torch.Tensor:
+def call(model: UNetSpatioTemporalConditionModel, shape: Shape) -> torch.Tensor:
     draw = torch.Generator().manual_seed(1)
-    sample = torch.randn(1, frames, 2 * LATENTS, SIZE, SIZE, generator=draw)
+    sample = torch.randn(1, shape.frames, 2 * LATENTS, shape.size, shape.size, generator=draw)
     context = torch.randn(1, 1, CONTEXT, generator=draw)
     output: torch.Tensor = model(sample, torch.tensor(0.3), context, torch.tensor([[9.0, 100.0, 0.02]])).sample
     return output
 
 
-def forward_of(model: UNetSpatioTemporalConditionModel, frames: int) -> Callable[[], None]:
+def forward_of(model: UNetSpatioTemporalConditionModel, shape: Shape) -> Callable[[], None]:
     @torch.no_grad()
     def work() -> None:
-        call(model, frames)
+        call(model, shape)
 
     return work
 
 
-def step_of(model: UNetSpatioTemporalConditionModel, frames: int) -> Callable[[], None]:
+def step_of(model: UNetSpatioTemporalConditionModel, shape: Shape) -> Callable[[], None]:
     optimiser = torch.optim.AdamW(freeze(model, "temporal").values(), lr=1e-5)
 
     def work() -> None:
-        call(model, frames).square().mean().backward()
+        call(model, shape).square().mean().backward()
         optimiser.step()
         optimiser.zero_grad()
 

@@ -21,7 +21,7 @@ from harness.exvideo.posttune import posttune
 from harness.exvideo.posttune_config import PosttuneConfig
 from tests.exvideo.videos import save_video
 
-STEPS = 12
+STEPS = 8
 # Imports once, then a child for each line of arguments, so that a kill costs no second start.
 NURSERY = """
 import json, os, sys
