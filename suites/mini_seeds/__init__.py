@@ -1,0 +1,1 @@
+"""The items of mini@1 with two seeds each."""
