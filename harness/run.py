@@ -154,7 +154,7 @@ def _coordinator(
     results, allowed = options.results, options.max_failures
     devices = wishes.machine.devices if any(row.spec.config.needs().gpu for row in plan.runnable) else ("cpu",)
     plugins = tuple(wishes.registry.files)  # those of harness.toml too: a worker may run elsewhere
-    settings = WorkerSettings(results, options.suite, run_id, plugins, devices, options.threads)
+    settings = WorkerSettings(results, options.suite, run_id, plugins, devices, options.threads, options.workers)
     names = {column.extractor_key: column.spec.extractor for column in plan.columns if column.extractor_key}
     return Coordinator(
         plan,

@@ -26,7 +26,8 @@ from harness.weights import missing, resolve
 
 @dataclass(frozen=True)
 class RunOptions:
-    """The options of ``harness run``. ``threads`` 0 shares the cores among the workers.
+    """The options of ``harness run``. ``threads`` 0 shares the cores among the workers, ``workers`` 0 is one per device
+    and one that measures.
 
     Without ``variants``, those of ``redo`` are run, and without either, what the suite says. ``task_timeout`` is in
     seconds, infinite for no limit; None derives one.
@@ -48,6 +49,7 @@ class RunOptions:
     max_failures: str | None = None
     redo: tuple[str, ...] = ()
     artefacts: str = ""  # URL of the shelf, see `harness.shelf`; empty for that of before, if any
+    workers: int = 0
     gpus_elsewhere: bool = False  # on the nodes that an engine starts jobs on
 
 

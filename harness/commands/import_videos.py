@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from harness.commands.options import JSON, PLUGIN, RESULTS, SUITE
+from harness.commands.options import JSON, PLUGIN, RESULTS, SUITE, THREADS, WORKERS
 
 if TYPE_CHECKING:
     from harness.importing import Report
@@ -33,7 +33,8 @@ ROLES = ("method", "ablation", "baseline", "control")
 @click.option("--dry-run", is_flag=True, help="Say what would be imported and what refused, and stop.")
 @JSON
 @PLUGIN
-@click.option("--threads", type=click.IntRange(min=1), help="CPU threads per worker.  [default: cores / workers]")
+@WORKERS
+@THREADS
 def command(
     source: Path,
     name: str,
@@ -50,6 +51,7 @@ def command(
     dry_run: bool,
     as_json: bool,
     plugins: tuple[Path, ...],
+    workers: int | None,
     threads: int | None,
 ) -> int:
     """Measure videos that something else made.
@@ -76,7 +78,8 @@ def command(
     partial = EXIT_PARTIAL if report.refused else EXIT_DONE
     if dry_run or only_import or not (report.taken or report.known):
         return partial
-    wanted = RunOptions(name, suite, metrics, None, results, plugins=plugins, threads=threads or 0, argv=argv)
+    wanted = RunOptions(name, suite, metrics, None, results, plugins=plugins, argv=argv)
+    wanted = replace(wanted, threads=threads or 0, workers=workers or 0)
     return run(wanted, JsonConsole() if as_json else TextConsole()) or partial
 
 

@@ -44,3 +44,12 @@ SUITE = click.option(
     help="The suite, or a folder of videos or pictures.",
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout, nothing else.")
+WORKERS = click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Processes here. One makes and measures, and takes least memory; more measure side by side, and on a CPU make "
+    "videos too.  [default: one, or one per GPU, and one that measures]",
+)
+THREADS = click.option(
+    "--threads", type=click.IntRange(min=1), help="CPU threads per worker.  [default: cores / workers]"
+)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.commands.options import JSON, PLUGIN, RESULTS, SUITE, VARIANTS
+from harness.commands.options import JSON, PLUGIN, RESULTS, SUITE, THREADS, VARIANTS, WORKERS
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ if TYPE_CHECKING:
     metavar="N",
     help="Instead: make N rows of each published file again, compare, and write RESULTS/replications.",
 )
-@click.option("--threads", type=click.IntRange(min=1), help="CPU threads per worker.  [default: cores / workers]")
+@WORKERS
+@THREADS
 def command(
     variants: str | None,
     suite: str,
@@ -78,6 +79,7 @@ def command(
     max_failures: str | None,
     task_timeout: float | None,
     replicate: int | None,
+    workers: int | None,
     threads: int | None,
 ) -> int:
     """Make the videos that are missing, measure them, show the table.
@@ -89,6 +91,8 @@ def command(
     from harness.wishes import RunOptions
 
     factory, gpus_elsewhere = _engine(engine, slurm, ray)
+    if workers and engine != "local":
+        raise UsageError("E-OPTION", "--workers is for the local engine.", fix=f"--{engine} jobs={workers}")
     options = RunOptions(
         variants,
         suite,
@@ -106,6 +110,7 @@ def command(
         max_failures,
         redo,
         artefacts,
+        workers=workers or 0,
         gpus_elsewhere=gpus_elsewhere,
     )
     if replicate is not None:

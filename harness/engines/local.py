@@ -1,12 +1,15 @@
-"""Workers as processes on this machine: one generating worker per device, and one that measures.
+"""Workers as processes on this machine: one generating worker per device, and one that measures, or more.
 
 A worker that runs out of its own kind of work helps with the other on a CPU; on a GPU the measuring worker never
-loads a second copy of a video model. A worker that dies is replaced, and its task is reported as lost; one that has
-not become ready in ten minutes is taken to hang and ended.
+loads a second copy of a video model. Where there is but one worker it does both.
+
+A worker that dies is replaced, and its task is reported as lost; one that has not become ready in ten minutes is taken
+to hang and ended.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import queue
 import signal
@@ -33,7 +36,9 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """What every worker of a run is started with. ``threads`` 0 shares the cores evenly."""
+    """What every worker of a run is started with. ``threads`` 0 shares the cores evenly; ``processes`` is the number of
+    workers, 0 for one per device and one that measures.
+    """
 
     results: Path
     suite: str
@@ -41,11 +46,12 @@ class WorkerSettings:
     plugins: tuple[Path, ...] = ()
     devices: tuple[str, ...] = ("cpu",)
     threads: int = 0
+    processes: int = 0
 
     @property
     def workers(self) -> int:
-        """One per device, and one that measures."""
-        return len(self.devices) + 1
+        """How many processes there are."""
+        return self.processes or len(self.devices) + 1
 
     @property
     def threads_each(self) -> int:
@@ -79,9 +85,7 @@ class LocalEngine:
         self._backlog = Backlog()
         self._inbox: queue.SimpleQueue[tuple[_Process, str | None]] = queue.SimpleQueue()
         self._on_gpu = any(device != "cpu" for device in settings.devices)
-        plans = [(f"generate-{i}", device, True) for i, device in enumerate(settings.devices)]
-        plans.append(("score", settings.devices[0], False))
-        self._processes = {name: self._start(name, device, videos) for name, device, videos in plans}
+        self._processes = {name: self._start(name, *what) for name, what in _plans(settings).items()}
 
     def submit(self, task: Task) -> None:
         """Queue a task."""
@@ -214,6 +218,16 @@ class LocalEngine:
             if stream:
                 stream.write(line + "\n")
                 stream.flush()
+
+
+def _plans(settings: WorkerSettings) -> dict[str, tuple[str, bool]]:
+    """Device of each worker by name, and whether it makes videos before it measures: the first on every device does."""
+    devices = itertools.cycle(settings.devices)
+    plans = {}
+    for number in range(settings.workers):
+        makes = number < len(settings.devices)
+        plans[f"generate-{number}" if makes else f"score-{number - len(settings.devices)}"] = next(devices), makes
+    return plans
 
 
 def _command(settings: WorkerSettings, name: str, device: str) -> Sequence[str]:

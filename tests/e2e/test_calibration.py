@@ -9,8 +9,9 @@ import pytest
 from tests.e2e.conftest import Cli
 
 pytestmark = pytest.mark.slow
+ONE = ("--workers", "1")
 ROWS = "fault-none,fault-blur-*,fault-drop-*"
-RUN = ("run", "--suite", "calibration", "--variants", ROWS, "--metrics", "ff_psnr,dup_frac", "--limit", "2")
+RUN = ("run", "--suite", "calibration", "--variants", ROWS, "--metrics", "ff_psnr,dup_frac", "--limit", "2", *ONE)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from tests.e2e.conftest import HARNESS, PLUGIN, Cli, children, end, notes, summa
 
 pytestmark = pytest.mark.slow
 
-ASKED = ("--limit", "4", "--metrics", "test_mean,test_change,test_distance")
+ASKED = ("--limit", "4", "--metrics", "test_mean,test_change,test_distance", "--workers", "2")
 
 
 @pytest.fixture(scope="module")

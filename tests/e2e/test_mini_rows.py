@@ -94,8 +94,8 @@ def test_every_runnable_row_makes_a_video_of_its_own(spec: VariantSpec, short: P
 
 @pytest.mark.slow
 def test_a_run_makes_and_scores_what_another_process_makes(cli: Cli, short: Path) -> None:
-    asked = ("--suite", str(short), "--metrics", "warp_error", "--threads", str(torch.get_num_threads()))
-    done = cli("run", "--variants", "mini-exvideo", *asked)
+    asked = ("--variants", "mini-exvideo", "--suite", str(short), "--metrics", "warp_error")
+    done = cli("run", *asked, "--workers", "1", "--threads", str(torch.get_num_threads()))
     assert done.returncode == 0, done.stderr
     envelopes = [
         json.loads(line)

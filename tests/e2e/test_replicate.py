@@ -13,13 +13,13 @@ SELECTED = ("--variants", "control-flicker,control-noise")
 
 
 def replicated(cli: Cli, *arguments: str) -> tuple[int, list[dict[str, object]], str]:
-    done = cli("run", "--replicate", "2", "--json", *arguments)
+    done = cli("run", "--replicate", "2", "--workers", "1", "--json", *arguments)
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
 
 
 def test_published_rows_are_made_again(cli: Cli) -> None:
-    assert cli("run", *SELECTED, "--metrics", "adjacent_mae", "--limit", "3").returncode == 0
+    assert cli("run", *SELECTED, "--metrics", "adjacent_mae", "--limit", "3", "--workers", "1").returncode == 0
     assert cli("export", *SELECTED).returncode == 0
     code, found, told = replicated(cli)
     assert code == 0

@@ -12,7 +12,7 @@ from tests.e2e.conftest import Cli
 from tests.exvideo.stand import save_stand
 
 PLUGIN = str(Path(__file__).parent / "plugins" / "small_svd.py")
-ONE = ("--plugin", PLUGIN, "--limit", "1", "--metrics", "test_mean", "--threads", "1")
+ONE = ("--plugin", PLUGIN, "--limit", "1", "--metrics", "test_mean", "--threads", "1", "--workers", "1")
 
 
 def envelopes(folder: Path, kind: str) -> list[dict[str, Any]]:

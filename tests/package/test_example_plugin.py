@@ -33,7 +33,7 @@ def harness(installed: Path, folder: Path, *arguments: str) -> subprocess.Comple
 
 
 def test_the_installed_package_is_found_and_runs(installed: Path, tmp_path: Path) -> None:
-    chosen = ["--variants", "tiny-ltx,control-still", "--metrics", "exposure_drift", "--limit", "1"]
+    chosen = ["--variants", "tiny-ltx,control-still", "--metrics", "exposure_drift", "--limit", "1", "--workers", "1"]
     ran = harness(installed, tmp_path, "run", *chosen, "--json")
     assert ran.returncode == 0, ran.stderr
     summary = next(event for event in map(json.loads, ran.stdout.splitlines()) if event["event"] == "summary")

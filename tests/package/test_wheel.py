@@ -29,7 +29,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (ROOT / name).is_file():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             (source / name).write_bytes((ROOT / name).read_bytes())
-    pip("wheel", "--no-deps", "--wheel-dir", str(folder), str(source))
+    pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(source))
     return next(folder.glob("*.whl"))
 
 
@@ -81,7 +81,19 @@ def test_an_empty_folder_is_enough_to_make_measure_and_publish(installed: Path, 
         named = next(block for block in blocks(ROOT / "docs" / page) if block.file)
         (tmp_path / named.file).write_text(named.text, encoding="utf-8")
         plugins += ["--plugin", named.file]
-    ran = harness(installed, tmp_path, "run", "--variants", "fade,control-real", "--limit", "2", *plugins, "--json")
+    ran = harness(
+        installed,
+        tmp_path,
+        "run",
+        "--variants",
+        "fade,control-real",
+        "--limit",
+        "2",
+        "--workers",
+        "1",
+        *plugins,
+        "--json",
+    )
     assert ran.returncode == 0, ran.stderr
     published = harness(installed, tmp_path, "publish", "--local", *plugins)
     assert published.returncode == 0, published.stderr

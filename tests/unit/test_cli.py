@@ -63,6 +63,7 @@ def test_an_unknown_name_is_answered_with_the_nearest(
     ("arguments", "status", "code"),
     [
         (["run", "--limit", "0"], 2, "E-OPTION"),
+        (["run", "--workers", "2", "--engine", "slurm"], 2, "E-OPTION"),
         (["run", "--plugin", "missing.py"], 2, "E-PLUGIN"),
         (["export"], 5, "E-RESULT"),
         (["validate"], 2, "E-OPTION"),

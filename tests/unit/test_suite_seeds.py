@@ -6,10 +6,11 @@ import itertools
 
 import numpy as np
 
+from harness.keys import VariantKey
 from harness.model import generation_key
 from harness.suite import LoadedSuite, load_suite
 
-VARIANT = "0" * 32
+VARIANT = VariantKey("0" * 32)
 
 
 def generations(loaded: LoadedSuite, seeds: tuple[int, ...]) -> list[str]:
