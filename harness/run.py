@@ -251,10 +251,13 @@ def known_costs(plan: Plan, have: Have) -> dict[str, float]:
 
 def changed_sources(results: Path, plan: Plan) -> list[str]:
     """A note for each plugin file that changed since it made videos that are reused: provenance, not identity."""
+    reused = [row for row in plan.runnable if row.reused]
+    if not reused:
+        return []
     changed: dict[str, list[str]] = {}
     with Store(results) as store:
-        for row in plan.runnable:
-            recorded = store.recorded_source(row.spec.key) if row.reused else ""
+        for row in reused:
+            recorded = store.recorded_source(row.spec.key)
             if recorded and recorded != source_digest(row.spec):
                 changed.setdefault(row.spec.source, []).append(f"{row.spec.name}@{row.spec.revision}")
     return [

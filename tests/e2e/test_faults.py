@@ -43,18 +43,13 @@ def test_failing_rows_and_metrics_do_not_keep_the_others(cli: Cli) -> None:
 
 
 def test_a_worker_that_dies_is_replaced_and_its_task_tried_twice_more(cli: Cli) -> None:
-    code, events = cli.events("test-dies,test-still", "--limit", "1")
+    folder = scratch(cli.folder / "results")
+    code, events = cli.events("test-dies,test-still", "--limit", "1", TEST_SCRATCH=str(folder))
     assert code == 3
+    assert not folder.exists(), "what a dead worker left half-written is gone when the run ends"
     assert failures(events) == ["E-WORKER"]
     assert summary(events)["made"] == 1
     assert recorded(cli.folder / "results") == [("E-WORKER", "generate", attempt) for attempt in (1, 2, 3)]
-
-
-def test_what_a_dead_worker_left_half_written_is_gone_when_the_run_ends(cli: Cli) -> None:
-    folder = scratch(cli.folder / "results")
-    code, _ = cli.events("test-dies", "--limit", "1", TEST_SCRATCH=str(folder))
-    assert code == 3
-    assert not folder.exists()
 
 
 def test_a_worker_that_hangs_is_ended_and_the_run_goes_on(cli: Cli) -> None:

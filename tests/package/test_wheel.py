@@ -81,19 +81,8 @@ def test_an_empty_folder_is_enough_to_make_measure_and_publish(installed: Path, 
         named = next(block for block in blocks(ROOT / "docs" / page) if block.file)
         (tmp_path / named.file).write_text(named.text, encoding="utf-8")
         plugins += ["--plugin", named.file]
-    ran = harness(
-        installed,
-        tmp_path,
-        "run",
-        "--variants",
-        "fade,control-real",
-        "--limit",
-        "2",
-        "--workers",
-        "1",
-        *plugins,
-        "--json",
-    )
+    asked = ["--variants", "fade,control-real", "--limit", "2", "--metrics", "exposure,fd_world", "--workers", "1"]
+    ran = harness(installed, tmp_path, "run", *asked, *plugins, "--json")
     assert ran.returncode == 0, ran.stderr
     published = harness(installed, tmp_path, "publish", "--local", *plugins)
     assert published.returncode == 0, published.stderr
@@ -101,3 +90,4 @@ def test_an_empty_folder_is_enough_to_make_measure_and_publish(installed: Path, 
     assert "control-real" in board
     assert "fade" in board
     assert "exposure" in board
+    assert "fd_world" in board

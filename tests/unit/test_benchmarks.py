@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -15,22 +17,38 @@ FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 @pytest.mark.parametrize(
     ("script", "lines"),
     [
-        ("clip_128.py", ["| warp_error |", "| flow_smoothness |", "| decode |", "peak memory"]),
-        ("frechet.py", ["| 8 | 16 |", "| 24 | 64 |"]),
         ("extension.py", ["| stock diffusers UNet |", "| temporal blocks too |"]),
-        ("site_render.py", ["| render the board |", "| harness publish, all of it |"]),
         ("runner.py", ["| ingest |", "| planning |", "| rerun of a finished board"]),
         (
             "kill.py",
             ["| tables other than the undisturbed one | 0 |", "| videos made again after they were committed | 0 |"],
         ),
         ("overhead.py", ["| bare loop |", "| harness |", "| scoring workers |", "\n| 2 |"]),
-        ("resampling.py", ["| 24 | 8 | one distance |", "and 50 swaps"]),
     ],
 )
-def test_a_benchmark_prints_its_table(script: str, lines: list[str]) -> None:
+def test_a_benchmark_of_processes_prints_its_table(script: str, lines: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, FOLDER / script, "--quick"], capture_output=True, text=True, check=False, timeout=240
     )
     assert done.returncode == 0, done.stderr
     assert all(line in done.stdout for line in lines)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("script", "lines"),
+    [
+        ("clip_128.py", ["| warp_error |", "| flow_smoothness |", "| decode |", "peak memory"]),
+        ("frechet.py", ["| 8 | 16 |", "| 24 | 64 |"]),
+        ("site_render.py", ["| render the board |", "| harness publish, all of it |"]),
+        ("resampling.py", ["| 24 | 8 | one distance |", "and 50 swaps"]),
+    ],
+)
+def test_a_benchmark_of_functions_prints_its_table(
+    script: str, lines: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [script, "--quick"])
+    with contextlib.suppress(SystemExit):
+        runpy.run_path(str(FOLDER / script), run_name="__main__")
+    out = capsys.readouterr().out
+    assert all(line in out for line in lines)
