@@ -65,7 +65,7 @@ def main() -> None:
     table("post-tuning step", measured(steps, repeats))
 
 
-def unet(shape: int, *, extended: bool = True, conv: Any = "identity") -> UNetSpatioTemporalConditionModel:
+def unet(shape: Shape, *, extended: bool = True, conv: Any = "identity") -> UNetSpatioTemporalConditionModel:
     torch.manual_seed(0)
     heads = tuple(width // 32 for width in shape.widths)
     made = UNetSpatioTemporalConditionModel(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,8 +78,10 @@ def command(
     partial = EXIT_PARTIAL if report.refused else EXIT_DONE
     if dry_run or only_import or not (report.taken or report.known):
         return partial
-    wanted = RunOptions(name, suite, metrics, None, results, plugins=plugins, argv=argv)
-    wanted = replace(wanted, threads=threads or 0, workers=workers or 0)
+    processes, cores = workers or 0, threads or 0
+    wanted = RunOptions(
+        name, suite, metrics, None, results, plugins=plugins, threads=cores, argv=argv, workers=processes
+    )
     return run(wanted, JsonConsole() if as_json else TextConsole()) or partial
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import runpy
 import subprocess
 import sys
@@ -48,7 +47,11 @@ def test_a_benchmark_of_functions_prints_its_table(
     script: str, lines: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", [script, "--quick"])
-    with contextlib.suppress(SystemExit):
+    status: object = None
+    try:
         runpy.run_path(str(FOLDER / script), run_name="__main__")
+    except SystemExit as ended:
+        status = ended.code
+    assert not status
     out = capsys.readouterr().out
     assert all(line in out for line in lines)
