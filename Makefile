@@ -31,9 +31,9 @@ lint: $(VENV)/.installed
 typecheck: $(VENV)/.installed
 	$(BIN)/mypy
 
-# A file of tests is one worker's, so that its fixtures are made once; the long ones come first in the order of folders.
+# A file of tests is one worker's, so that its fixtures are made once.
 unit: $(VENV)/.installed chromium
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadgroup --no-loadscope-reorder
 
 # The browser tests drive Debian's Chromium, or the one that $CHROMIUM names.
 chromium:

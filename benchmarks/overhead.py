@@ -13,10 +13,12 @@ from __future__ import annotations
 import argparse
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
@@ -35,7 +37,7 @@ for item in suite.suite.items[: int(sys.argv[2])]:
     request = Request(item, 0, suite.suite.protocol, suite.image(item), make_noise(item.key, 0), lambda: None)
     generator.generate(request)
 """
-SCORED = "control-real,control-still,control-loop,control-flicker"
+SCORED = ("control-real", "control-still", "control-loop", "control-flicker")
 METRICS = "warp_error,flow_smoothness,dynamic_rate,ff_ssim"
 QUICK_METRICS = "adjacent_mae"
 
@@ -47,7 +49,7 @@ def main() -> None:
     small, large, rounds, clips = (1, 2, 1, 1) if quick else (4, 12, 3, 40)
     with tempfile.TemporaryDirectory() as folder:
         overhead(Path(folder), QUICK_VARIANT if quick else VARIANT, small, large, rounds)
-        scoring(Path(folder), clips, QUICK_METRICS if quick else METRICS)
+        scoring(Path(folder), SCORED[:1] if quick else SCORED, clips, QUICK_METRICS if quick else METRICS)
 
 
 def overhead(folder: Path, variant: str, small: int, large: int, rounds: int) -> None:
@@ -64,17 +66,17 @@ def overhead(folder: Path, variant: str, small: int, large: int, rounds: int) ->
         print(f"| {name} | {processor:.3f} | {processor / bare:.3f} | {wall:.3f} |", flush=True)
 
 
-def scoring(folder: Path, clips: int, metrics: str) -> None:
-    shared = ["--variants", SCORED, "--limit", str(clips)]
+def scoring(folder: Path, scored: Sequence[str], clips: int, metrics: str) -> None:
+    shared = ["--variants", ",".join(scored), "--limit", str(clips)]
+    cost([*harness_command(folder / "made"), *shared, "--metrics", "dup_frac"])
     print("\n| scoring workers | wall s | clips/s | ratio |\n|---|---|---|---|")
     first = 0.0
     for workers in (1, 2):
         results = folder / f"scored-{workers}"
-        cost([*harness_command(results), *shared, "--metrics", "dup_frac"])
-        engine = ["--engine", "slurm", "--slurm", f"cluster=local,jobs={workers}"]
-        _, wall = cost([*harness_command(results), *shared, "--metrics", metrics, *engine])
+        shutil.copytree(folder / "made", results)
+        _, wall = cost([*harness_command(results), *shared, "--metrics", metrics, "--workers", str(workers)])
         first = first or wall
-        total = clips * len(SCORED.split(","))
+        total = clips * len(scored)
         print(f"| {workers} | {wall:.1f} | {total / wall:.2f} | {first / wall:.2f} |", flush=True)
 
 

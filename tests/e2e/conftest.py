@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+
+from harness.cli import run_app
 
 PLUGIN = Path(__file__).parent / "plugins" / "rows.py"
 HARNESS = [sys.executable, "-m", "harness"]
@@ -76,9 +81,25 @@ class Cli:
         raise TimeoutError(f"fewer than {count} videos")
 
 
+class CliWithin(Cli):
+    """The same in the process of the tests, which is quicker, for what needs none of its own; workers have theirs."""
+
+    def __call__(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+        out, err = io.StringIO(), io.StringIO()
+        variables = patch.dict(os.environ, {**self.env, **env})
+        with chdir(self.folder), variables, redirect_stdout(out), redirect_stderr(err):
+            code = run_app(arguments)
+        return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+
 @pytest.fixture
 def cli(tmp_path: Path) -> Cli:
     return Cli(tmp_path)
+
+
+@pytest.fixture
+def cli_within(tmp_path: Path) -> CliWithin:
+    return CliWithin(tmp_path)
 
 
 def end(process: subprocess.Popen[str], number: int = signal.SIGKILL) -> tuple[int, str, str]:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.e2e.conftest import Cli
+from tests.e2e.conftest import CliWithin
 
 pytestmark = pytest.mark.slow
 ONE = ("--workers", "1")
@@ -15,8 +15,8 @@ RUN = ("run", "--suite", "calibration", "--variants", ROWS, "--metrics", "ff_psn
 
 
 @pytest.fixture(scope="module")
-def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Cli:
-    cli = Cli(tmp_path_factory.mktemp("calibration"))
+def calibrated(tmp_path_factory: pytest.TempPathFactory) -> CliWithin:
+    cli = CliWithin(tmp_path_factory.mktemp("calibration"))
     done = cli(*RUN)
     assert done.returncode == 0, done.stderr
     assert "Calibration on calibration@1 · n = 2 items" in done.stdout
@@ -25,7 +25,7 @@ def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Cli:
     return cli
 
 
-def test_the_table_says_what_each_metric_sees(calibrated: Cli) -> None:
+def test_the_table_says_what_each_metric_sees(calibrated: CliWithin) -> None:
     shown = calibrated("show", "calibration")
     assert shown.returncode == 0, shown.stderr
     lines = {line.split()[0]: line for line in shown.stdout.splitlines() if "@1" in line.split(" ")[0]}
@@ -34,7 +34,7 @@ def test_the_table_says_what_each_metric_sees(calibrated: Cli) -> None:
     assert "| dup_frac@1 ↓ | · | ● +1.00 |" in calibrated("show", "calibration", "--markdown").stdout
 
 
-def test_json_has_every_point(calibrated: Cli) -> None:
+def test_json_has_every_point(calibrated: CliWithin) -> None:
     records = [json.loads(line) for line in calibrated("show", "calibration", "--json").stdout.splitlines()]
     assert {(r["metric"], r["fault"]) for r in records} == {
         (metric, fault) for metric in ("ff_psnr@1", "dup_frac@1") for fault in ("blur", "drop")
@@ -53,7 +53,7 @@ def test_json_has_every_point(calibrated: Cli) -> None:
     assert summary["table"]["rows"] == []
 
 
-def test_it_is_exported_as_one_valid_file_that_shows_the_same(calibrated: Cli) -> None:
+def test_it_is_exported_as_one_valid_file_that_shows_the_same(calibrated: CliWithin) -> None:
     exported = calibrated("export", "--suite", "calibration", "--out", "elsewhere/published")
     assert exported.returncode == 0, exported.stderr
     files = sorted(path.name for path in (calibrated.folder / "elsewhere" / "published").rglob("*.json"))
@@ -65,7 +65,7 @@ def test_it_is_exported_as_one_valid_file_that_shows_the_same(calibrated: Cli) -
     assert calibrated("show", "calibration", "--results", "elsewhere").stdout == here
 
 
-def test_without_results_it_says_what_to_run(calibrated: Cli) -> None:
+def test_without_results_it_says_what_to_run(calibrated: CliWithin) -> None:
     shown = calibrated("show", "calibration", "--results", "nowhere")
     assert shown.returncode != 0
     assert "There is no calibration on calibration@1" in shown.stderr
@@ -73,9 +73,9 @@ def test_without_results_it_says_what_to_run(calibrated: Cli) -> None:
     assert calibrated("show", "metric").returncode == 2
 
 
-def test_the_list_has_a_line_per_fault_and_json_all_rows(calibrated: Cli) -> None:
+def test_the_list_has_a_line_per_fault_and_json_all_rows(calibrated: CliWithin) -> None:
     lines = [line for line in calibrated("list", "variants").stdout.splitlines() if line.startswith("fault-")]
     assert len(lines) == 11
     assert any(line.startswith("fault-drop-*@1") for line in lines)
-    records = [json.loads(line)["variant"] for line in calibrated("list", "variants", "--json").stdout.splitlines()]
-    assert len([name for name in records if name.startswith("fault-")]) == 51
+    records = [json.loads(line) for line in calibrated("list", "variants", "--json").stdout.splitlines()]
+    assert len([name for name in (record["variant"] for record in records) if name.startswith("fault-")]) == 51

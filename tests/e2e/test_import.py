@@ -13,7 +13,7 @@ from harness.store import Store
 from harness.suite import load_suite
 from harness.suite_folder import SUFFIXES as VIDEOS
 from harness.video import read_master
-from tests.e2e.conftest import PLUGIN, Cli, summary
+from tests.e2e.conftest import PLUGIN, CliWithin, summary
 from tests.unit.import_helpers import clip, cut, write, write_frames
 
 pytestmark = pytest.mark.slow
@@ -53,13 +53,13 @@ def eight_broken(folder: Path) -> dict[str, str]:
     return {**reasons, SLUGS[18]: "frame 17 is missing", "099-purple-cow.mp4": "no item"}
 
 
-def test_twelve_good_videos_are_measured_and_eight_broken_ones_named(cli: Cli) -> None:
-    folder = cli.folder / "videos"
+def test_twelve_good_videos_are_measured_and_eight_broken_ones_named(cli_within: CliWithin) -> None:
+    folder = cli_within.folder / "videos"
     folder.mkdir()
     twelve_good(folder)
     broken = eight_broken(folder)
     asked = ("import", str(folder), "--as", "theirs", "--plugin", str(PLUGIN), "--metrics", "test_mean,test_distance")
-    done = cli(*asked, "--json")
+    done = cli_within(*asked, "--json")
     assert "Traceback" not in done.stderr, done.stderr
     assert done.returncode == 3
     events = [json.loads(line) for line in done.stdout.splitlines()]
@@ -73,20 +73,20 @@ def test_twelve_good_videos_are_measured_and_eight_broken_ones_named(cli: Cli) -
     assert row["metrics"]["test_mean@1"]["n_ok"] == 12
     assert row["metrics"]["test_distance@1"]["mean"] is None, "a set that is not complete is not compared"
 
-    results = cli.folder / "results"
+    results = cli_within.folder / "results"
     with Store(results) as store:
         masters = [results / row["relpath"] for row in store._rows("SELECT relpath FROM generations")]
     frames = [read_master(path) for path in masters]
     assert any(np.array_equal(moving(2), decoded) for decoded in frames), "a lossless video keeps every bit"
     assert any(np.array_equal(moving(4), decoded) for decoded in frames), "and so does a folder of frames"
 
-    again = cli(*asked)
+    again = cli_within(*asked)
     assert again.returncode == 3
     assert "0 imported, 12 there already, 8 refused" in again.stderr
     assert "nothing to do" in again.stderr
-    exported = cli("export", "--variants", "theirs", "--plugin", str(PLUGIN))
+    exported = cli_within("export", "--variants", "theirs", "--plugin", str(PLUGIN))
     assert exported.returncode == 0, exported.stderr
-    checked = cli("validate", "results/published")
+    checked = cli_within("validate", "results/published")
     assert "1 files, 0 errors" in checked.stdout, checked.stdout
-    published = cli("publish", "--local", "--plugin", str(PLUGIN), "--media", "none")
+    published = cli_within("publish", "--local", "--plugin", str(PLUGIN), "--media", "none")
     assert published.returncode == 0, published.stderr

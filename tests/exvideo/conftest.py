@@ -1,10 +1,18 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.exvideo.bases import save_base
+from tests.exvideo.nursery import Nursery, opened
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    with opened() as nursery:
+        yield nursery
 
 
 @pytest.fixture(scope="session")

@@ -6,12 +6,9 @@ import dataclasses
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 import pytest
 from safetensors import safe_open
@@ -19,31 +16,10 @@ from safetensors.torch import load_file
 
 from harness.exvideo.posttune import posttune
 from harness.exvideo.posttune_config import PosttuneConfig
+from tests.exvideo.nursery import Nursery
 from tests.exvideo.videos import save_video
 
 STEPS = 8
-# Imports once, then a child for each line of arguments, so that a kill costs no second start.
-NURSERY = """
-import json, os, sys
-import harness.exvideo.posttune
-from harness.cli import run_app
-for line in sys.stdin:
-    child = os.fork()
-    if not child:
-        os._exit(run_app(json.loads(line)))
-    print(child, flush=True)
-    print(os.waitpid(child, 0)[1], flush=True)
-"""
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[subprocess.Popen[str]]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(
-        [sys.executable, "-c", NURSERY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-    ) as process:
-        yield process
-        cast(IO[str], process.stdin).close()
 
 
 @pytest.fixture(scope="module")
@@ -70,16 +46,13 @@ def losses(config: PosttuneConfig) -> dict[int, float]:
     }
 
 
-def kill_in_the_middle(nursery: subprocess.Popen[str], config: PosttuneConfig) -> None:
-    asked, told = cast(IO[str], nursery.stdin), cast(IO[str], nursery.stdout)
-    asked.write(json.dumps(arguments(config)) + "\n")
-    asked.flush()
-    child = int(told.readline())
+def kill_in_the_middle(nursery: Nursery, config: PosttuneConfig) -> None:
+    (child,) = nursery.start([(arguments(config), {}, config.out.with_suffix(".said"))])
     while len(losses(config)) < 3:
         os.kill(child, 0)  # it is there, or this raises
         time.sleep(0.01)
     os.kill(child, signal.SIGKILL)
-    status = int(told.readline())
+    (status,) = nursery.wait()
     assert os.WIFSIGNALED(status), "it ended before it was killed"
     assert os.WTERMSIG(status) == signal.SIGKILL
 
@@ -102,7 +75,7 @@ def written(path: Path) -> dict[str, Any]:
     ],
 )
 def test_a_killed_training_ends_as_an_undisturbed_one(
-    nursery: subprocess.Popen[str],
+    nursery: Nursery,
     videos: Path,
     tiny_base: Path,
     tmp_path: Path,

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import socket
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,10 +19,18 @@ from harness.exvideo.objective import training_batch
 from harness.exvideo.parallel import Alone, check_environment, this_process
 from harness.exvideo.posttune import posttune
 from harness.exvideo.posttune_config import PosttuneConfig
+from tests.exvideo.nursery import Nursery
 from tests.exvideo.test_objective import clips
 from tests.exvideo.videos import save_video
 
-LAUNCH = ("--multi_gpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no")
+
+def launched(rank: int, port: str) -> dict[str, str]:
+    """What ``accelerate launch --multi_gpu --num_processes 2`` sets for a process, here on the CPU."""
+    return {
+        **{"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"},
+        **{"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "TORCHELASTIC_RUN_ID": "none"},
+        **{"ACCELERATE_USE_CPU": "true", "ACCELERATE_MIXED_PRECISION": "no"},
+    }
 
 
 @pytest.fixture
@@ -97,7 +102,7 @@ def test_batches_that_make_a_step_together_are_one_batch(config: PosttuneConfig,
 
 
 @pytest.mark.slow
-def test_two_processes_are_one_with_twice_the_batch(config: PosttuneConfig, tmp_path: Path) -> None:
+def test_two_processes_are_one_with_twice_the_batch(config: PosttuneConfig, nursery: Nursery, tmp_path: Path) -> None:
     one = posttune(dataclasses.replace(config, batch=2, accumulate=2))
     two = tmp_path / "y.safetensors"
     line = [
@@ -108,12 +113,10 @@ def test_two_processes_are_one_with_twice_the_batch(config: PosttuneConfig, tmp_
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    launcher = [sys.executable, "-m", "accelerate.commands.launch", *LAUNCH, "--main_process_port", port]
-    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [*launcher, "-m", "harness", *line], capture_output=True, text=True, check=False, env=environment
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.splitlines() == [str(two)]
-    assert done.stderr.count("3/3  held-out loss") == 1
+    said = [tmp_path / f"said-{rank}" for rank in range(2)]
+    nursery.start([(line, launched(rank, port), said[rank]) for rank in range(2)])
+    assert nursery.wait() == [0, 0], "".join(path.read_text()[-3000:] for path in said)
+    assert said[0].read_text().splitlines()[-1] == str(two)
+    assert said[0].read_text().count("3/3  held-out loss") == 1
+    assert said[1].read_text() == ""
     same_course(one.path, two)
