@@ -42,6 +42,11 @@ class Effect:
     name: str
     weights: Weights
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from the other effects of its family."""
+        return self.kind, self.name
+
 
 @dataclass(frozen=True)
 class Answer:

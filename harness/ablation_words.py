@@ -11,28 +11,29 @@ def sentence(finding: Finding, level: float = 0.95) -> str:
     """One effect on one metric: what was seen with its interval, or what could have been seen."""
     answer, name = finding.answer, finding.metric.name
     if finding.verdict == "not tested":
-        return f"{name}: {_signed(answer)}, not tested: a file lacks the values of the jackknife."
+        return f"{name}: {signed(answer)}, not tested: a file lacks the values of the jackknife."
     if finding.verdict == "no effect seen":
         seen = f"; one test of this size could have seen {half_width(answer.detectable)}" if answer.detectable else ""
-        return f"{name}: no difference seen ({_signed(answer)}, {_interval(answer, level)}, n {answer.n}){seen}."
+        return f"{name}: no difference seen ({signed(answer)}, {_interval(answer, level)}, n {answer.n}){seen}."
     sense = _sense(finding)
     return (
-        f"{name}: {_signed(answer)} ({_interval(answer, level)}, n {answer.n}, adjusted p {_p(answer)})"
+        f"{name}: {signed(answer)} ({_interval(answer, level)}, n {answer.n}, adjusted p {_p(answer)})"
         f"{f': {sense}' if sense else ''}."
     )
+
+
+def signed(answer: Answer) -> str:
+    """The difference with its sign, to the digits that its interval allows."""
+    text = number(abs(answer.value), _room(answer))
+    if float(answer.value) == 0:
+        return "0"
+    return ("+" if answer.value > 0 else MINUS) + text
 
 
 def _sense(finding: Finding) -> str:
     if finding.effect.kind == "interaction":
         return "the two parts do not simply add up"
     return finding.verdict if finding.verdict in ("better", "worse") else ""
-
-
-def _signed(answer: Answer) -> str:
-    text = number(abs(answer.value), _room(answer))
-    if float(answer.value) == 0:
-        return "0"
-    return ("+" if answer.value > 0 else MINUS) + text
 
 
 def _interval(answer: Answer, level: float) -> str:

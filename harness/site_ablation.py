@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness import figures
-from harness.ablation import ALPHA, Ablation, Answer, Finding, analyse
-from harness.ablation_words import sentence
+from harness.ablation import ALPHA, Ablation, Answer, Effect, Finding, analyse
+from harness.ablation_words import sentence, signed
 from harness.errors import Refused
 from harness.published_sets import contrasts
 from harness.site_board import Board
@@ -28,6 +28,24 @@ class Line:
     words: str
     course: figures.Curve | None
     zero: float | None
+
+    @property
+    def found(self) -> bool:
+        """Whether a test found the effect."""
+        return self.finding.verdict not in ("not tested", "no effect seen")
+
+    @property
+    def signed(self) -> str:
+        """The effect with its sign, to the digits that its interval allows."""
+        return signed(self.finding.answer)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One effect on every headline metric, None where it is not known."""
+
+    effect: Effect
+    cells: tuple[Line | None, ...]
 
 
 @dataclass(frozen=True)
@@ -60,9 +78,24 @@ class AblationView:
         return tuple(dict.fromkeys(name for levels in self.found.rows.values() for name in levels))
 
     @property
-    def seen(self) -> tuple[Line, ...]:
-        """The effects on headline metrics that a test found."""
-        return tuple(line for panel in self.headline for line in panel.lines if _found(line.finding))
+    def rows(self) -> list[Row]:
+        """The answer at a glance: a row per effect, a cell per headline metric."""
+        columns = [{line.finding.effect.key: line for line in panel.lines} for panel in self.headline]
+        effects = {line.finding.effect.key: line.finding.effect for panel in self.headline for line in panel.lines}
+        return [Row(effect, tuple(column.get(key) for column in columns)) for key, effect in effects.items()]
+
+    @property
+    def parts(self) -> tuple[Line, ...]:
+        """The main effects on headline metrics that a test found."""
+        return tuple(line for line in self._seen() if line.finding.effect.kind == "main")
+
+    @property
+    def details(self) -> tuple[Line, ...]:
+        """The interactions and contrasts on headline metrics that a test found."""
+        return tuple(line for line in self._seen() if line.finding.effect.kind != "main")
+
+    def _seen(self) -> Iterator[Line]:
+        return (line for panel in self.headline for line in panel.lines if line.found)
 
     @property
     def items(self) -> int:
@@ -125,7 +158,3 @@ def _courses(findings: Sequence[Finding]) -> Iterator[tuple[figures.Curve | None
 
 def _estimate(answer: Answer) -> figures.Estimate:
     return answer.value, answer.low, answer.high
-
-
-def _found(finding: Finding) -> bool:
-    return finding.verdict not in ("not tested", "no effect seen")

@@ -16,13 +16,22 @@ settings.load_profile("project")
 gc.set_threshold(50_000, 20, 50)
 
 ROOT = Path(__file__).parent
-# What these import takes ten seconds of a processor, so one process runs them all.
-WITH_DIFFUSERS = ("exvideo/", "e2e/test_mini_rows.py")
+# Each of these groups is one process's: it imports diffusers, which takes ten seconds, or keeps one browser open.
+GROUPS = {
+    "diffusers": ("exvideo/", "e2e/test_mini_rows.py"),
+    "browser": tuple(f"site/test_{name}.py" for name in ("accessibility", "browser", "players", "single_and_serve")),
+}
 
 
+def group(item: pytest.Item) -> str:
+    """Tests of one group run in one process: those of a file, whose fixtures they share, or of a group above."""
+    path = item.path.relative_to(ROOT).as_posix()
+    return next((name for name, starts in GROUPS.items() if path.startswith(starts)), path)
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For ``--dist loadgroup``: a file's tests stay together, for its fixtures; those with diffusers come first."""
+    """Mark the groups for ``--dist loadgroup``, and put the large ones first, so that none is begun last."""
     for item in items:
-        path = item.path.relative_to(ROOT).as_posix()
-        item.add_marker(pytest.mark.xdist_group("diffusers" if path.startswith(WITH_DIFFUSERS) else path))
-    items.sort(key=lambda item: not item.path.relative_to(ROOT).as_posix().startswith(WITH_DIFFUSERS))
+        item.add_marker(pytest.mark.xdist_group(group(item)))
+    items.sort(key=lambda item: group(item) not in GROUPS)

@@ -9,8 +9,9 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import chdir, redirect_stderr, redirect_stdout
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -18,6 +19,7 @@ from unittest.mock import patch
 import pytest
 
 from harness.cli import run_app
+from harness.registry import load_plugins
 
 PLUGIN = Path(__file__).parent / "plugins" / "rows.py"
 HARNESS = [sys.executable, "-m", "harness"]
@@ -81,13 +83,25 @@ class Cli:
         raise TimeoutError(f"fewer than {count} videos")
 
 
+@contextmanager
+def forgotten() -> Iterator[None]:
+    """Let nothing that a plugin file registers outlive the context: the next test has plugins of its own."""
+    held = load_plugins()
+    before = {field.name: getattr(held, field.name).copy() for field in fields(held)}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(held, name, value)
+
+
 class CliWithin(Cli):
     """The same in the process of the tests, which is quicker, for what needs none of its own; workers have theirs."""
 
     def __call__(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
         out, err = io.StringIO(), io.StringIO()
         variables = patch.dict(os.environ, {**self.env, **env})
-        with chdir(self.folder), variables, redirect_stdout(out), redirect_stderr(err):
+        with chdir(self.folder), variables, forgotten(), redirect_stdout(out), redirect_stderr(err):
             code = run_app(arguments)
         return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
