@@ -20,6 +20,7 @@ import pytest
 
 from harness.cli import run_app
 from harness.registry import load_plugins
+from tests.short_suite import short_suite
 
 PLUGIN = Path(__file__).parent / "plugins" / "rows.py"
 HARNESS = [sys.executable, "-m", "harness"]
@@ -104,6 +105,11 @@ class CliWithin(Cli):
         with chdir(self.folder), variables, forgotten(), redirect_stdout(out), redirect_stderr(err):
             code = run_app(arguments)
         return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="session")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return short_suite(tmp_path_factory.mktemp("short"))
 
 
 @pytest.fixture

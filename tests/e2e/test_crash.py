@@ -17,7 +17,8 @@ from tests.e2e.conftest import HARNESS, PLUGIN, Cli, CliWithin, children, end, n
 
 pytestmark = pytest.mark.slow
 
-ASKED = ("--limit", "4", "--metrics", "test_mean,test_change,test_distance", "--workers", "2")
+ONE = ("--limit", "4", "--metrics", "test_mean,test_change,test_distance")
+ASKED = (*ONE, "--workers", "2")
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def test_kill_of_a_worker_while_a_second_run_is_refused(cli: Cli, undisturbed: d
 
 
 def test_one_interrupt_finishes_what_is_in_hand(cli: Cli, undisturbed: dict[str, Any]) -> None:
-    process = cli.start("test-slow", *ASKED, TEST_DELAY="0.7")
+    process = cli.start("test-slow", *ONE, TEST_DELAY="0.7")
     made = cli.wait_for_videos(1)["videos_done"]
     code, _, err = end(process, signal.SIGINT)
     assert code == 130
@@ -71,7 +72,7 @@ def test_one_interrupt_finishes_what_is_in_hand(cli: Cli, undisturbed: dict[str,
 
     # The index may go at any time: it is made again from what the workers left.
     (cli.folder / "results" / "cache" / "harness.duckdb").unlink()
-    code, events = CliWithin(cli.folder).events("test-slow", *ASKED)
+    code, events = CliWithin(cli.folder).events("test-slow", *ONE)
     assert code == 0
     assert "the index was made again" in notes(events)
     assert summary(events)["reused"] > made, "the video in hand was finished"
@@ -88,7 +89,7 @@ def wait_for_a_video_in_hand(runs: Path) -> None:
 
 
 def test_a_second_interrupt_drops_what_is_in_hand_at_once(cli: Cli, undisturbed: dict[str, Any]) -> None:
-    process = cli.start("test-slow", *ASKED, TEST_DELAY="600")
+    process = cli.start("test-slow", *ONE, TEST_DELAY="600")
     wait_for_a_video_in_hand(cli.folder / "results" / "runs")
     workers = children(process.pid)
     process.send_signal(signal.SIGINT)
@@ -98,7 +99,7 @@ def test_a_second_interrupt_drops_what_is_in_hand_at_once(cli: Cli, undisturbed:
     assert (code, time.monotonic() - started < 60) == (130, True)
     assert "Ctrl-C again to drop it" in err
     assert not any(alive(pid) for pid in workers)
-    code, events = CliWithin(cli.folder).events("test-slow", *ASKED)
+    code, events = CliWithin(cli.folder).events("test-slow", *ONE)
     assert (code, table_of(events)) == (0, undisturbed)
 
 

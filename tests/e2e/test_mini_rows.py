@@ -14,8 +14,6 @@ from harness.model import Request, frames_digest
 from harness.noise import make_noise
 from harness.registry import VariantSpec, load_plugins
 from harness.suite import load_suite
-from harness.suites.mini import world
-from harness.video import write_master
 from harness.weights import missing, resolve
 from tests.e2e.conftest import Cli
 
@@ -65,14 +63,6 @@ def test_a_checkpoint_holds_what_its_row_says(spec: VariantSpec) -> None:
     assert header.config.num_frames == row.num_frames
     assert header.base == backbone_digest(ROOT / "variants" / "weights" / "mini" / "base")
     assert row.provenance()["trainable_parameters"] > 1_000_000
-
-
-@pytest.fixture(scope="module")
-def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A suite of one clip of 16 frames: longer than a window, and quicker to make than the 40 that the rows can do."""
-    folder = tmp_path_factory.mktemp("short")
-    write_master(folder / "clip.mkv", world.render(world.sample_scene(1), 16), world.FPS)
-    return folder
 
 
 @cache

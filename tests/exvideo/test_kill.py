@@ -68,10 +68,8 @@ def written(path: Path) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("policy", "conv", "positions"),
     [
-        ("temporal", "identity", "learn_reflect"),
         ("temporal", "none", "sin"),
-        ("new_only", "identity", "learn_rand"),
-        ("new_only", "none", "learn_sin"),
+        ("new_only", "identity", "learn_reflect"),
     ],
 )
 def test_a_killed_training_ends_as_an_undisturbed_one(

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from harness.clip import Clip
 from harness.errors import CannotStart, ItemError
@@ -17,6 +18,8 @@ from harness.metrics.world_features import WorldFeatures, cut_windows, load_worl
 from harness.model import Weight
 from harness.suites.mini import world
 from harness.suites.mini.damage import DAMAGES, damage
+
+Frames = NDArray[np.uint8]
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +62,32 @@ def test_missing_weights_say_how_to_make_them(monkeypatch: pytest.MonkeyPatch, t
     assert caught.value.fix == "make it"
 
 
+def shipped_features(clips: list[Frames]) -> NDArray[np.float32]:
+    network = load_world("cpu")
+    return np.concatenate([network(Clip(clip, 10)) for clip in clips])
+
+
+@pytest.fixture(scope="module")
+def clips() -> list[Frames]:
+    return [world.make_clip(seed, 16).frames for seed in range(2_050_000, 2_050_072)]
+
+
+@pytest.fixture(scope="module")
+def reference(clips: list[Frames]) -> NDArray[np.float32]:
+    return shipped_features(clips[48:])
+
+
+@pytest.fixture(scope="module")
+def floor(clips: list[Frames], reference: NDArray[np.float32]) -> float:
+    """The distance of as many real clips."""
+    return frechet_distance(shipped_features(clips[:24]), reference)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", DAMAGES[1:])
-def test_damage_moves_the_shipped_features_away_from_real_clips(kind: str) -> None:
-    network, rng = load_world("cpu"), np.random.default_rng(0)
-    clips = [world.make_clip(seed, 16).frames for seed in range(2_050_000, 2_050_072)]
+def test_damage_moves_the_shipped_features_away_from_real_clips(
+    kind: str, clips: list[Frames], reference: NDArray[np.float32], floor: float
+) -> None:
+    rng = np.random.default_rng(0)
     spoilt = [damage(kind, clip, other, rng) for clip, other in zip(clips[:24], clips[24:48], strict=True)]
-    reference = np.concatenate([network(Clip(clip, 10)) for clip in clips[48:]])
-    floor = frechet_distance(np.concatenate([network(Clip(clip, 10)) for clip in clips[:24]]), reference)
-    found = frechet_distance(np.concatenate([network(Clip(clip, 10)) for clip in spoilt]), reference)
-    assert found > 1.2 * floor
+    assert frechet_distance(shipped_features(spoilt), reference) > 1.2 * floor

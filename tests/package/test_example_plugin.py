@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.short_suite import short_suite
+
 ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.slow
@@ -33,8 +35,10 @@ def harness(installed: Path, folder: Path, *arguments: str) -> subprocess.Comple
 
 
 def test_the_installed_package_is_found_and_runs(installed: Path, tmp_path: Path) -> None:
-    chosen = ["--variants", "tiny-ltx,control-still", "--metrics", "exposure_drift", "--limit", "1", "--workers", "1"]
-    ran = harness(installed, tmp_path, "run", *chosen, "--json")
+    suite = tmp_path / "short"
+    suite.mkdir()
+    chosen = ["--variants", "tiny-ltx,control-still", "--metrics", "exposure_drift", "--suite", str(short_suite(suite))]
+    ran = harness(installed, tmp_path, "run", *chosen, "--workers", "1", "--json")
     assert ran.returncode == 0, ran.stderr
     summary = next(event for event in map(json.loads, ran.stdout.splitlines()) if event["event"] == "summary")
     rows = {row["variant"]: row for row in summary["table"]["rows"]}
