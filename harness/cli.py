@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -113,4 +114,6 @@ def run_app(argv: Sequence[str] | None = None) -> int:
 
 def main() -> NoReturn:
     """The console script."""
-    sys.exit(run_app())
+    status = run_app()
+    gc.freeze()  # with torch loaded, the interpreter's last look through everything would take seconds
+    sys.exit(status)

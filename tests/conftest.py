@@ -15,7 +15,7 @@ settings.load_profile("project")
 
 # Each of these groups is one process's: it imports diffusers, which takes ten seconds, or keeps one browser open.
 GROUPS = {
-    "diffusers": ("exvideo/", "e2e/test_mini_rows.py"),
+    "diffusers": ("exvideo/", "e2e/test_mini_rows.py", "e2e/test_model_rows.py"),
     "browser": tuple(f"site/test_{name}.py" for name in ("accessibility", "browser", "players", "single_and_serve")),
 }
 

@@ -144,15 +144,22 @@ def draw_sigma(count: int, rng: torch.Generator) -> Tensor:
 
 
 @torch.no_grad()
-def validate(model: Base, data: Data, clips: int = 48) -> float:
-    """Mean held-out loss over fixed sigmas and noise."""
-    losses = []
+def held_out(model: Base, data: Data, clips: int = 48) -> list[list[float]]:
+    """The loss of every 16 held-out clips, for each of the fixed sigmas, with fixed noise."""
+    losses: list[list[float]] = []
     for number, sigma in enumerate(VALIDATION_SIGMAS):
         rng = torch.Generator().manual_seed(number)
+        losses.append([])
         for low in range(0, clips, 16):
             clean, condition = data.batch(torch.arange(low, low + 16), rng, augment=False)
             noise = torch.randn(clean.shape, generator=rng)
-            losses.append(v_loss(model, clean, noise, torch.full((16,), sigma), condition).mean().item())
+            losses[-1].append(v_loss(model, clean, noise, torch.full((16,), sigma), condition).mean().item())
+    return losses
+
+
+def validate(model: Base, data: Data) -> float:
+    """Mean held-out loss over fixed sigmas and noise."""
+    losses = [loss for row in held_out(model, data) for loss in row]
     return sum(losses) / len(losses)
 
 

@@ -7,7 +7,6 @@ from functools import cache, partial
 from pathlib import Path
 
 import pytest
-import torch
 
 from harness.generating import check_frames
 from harness.model import Request, frames_digest
@@ -15,7 +14,6 @@ from harness.noise import make_noise
 from harness.registry import VariantSpec, load_plugins
 from harness.suite import load_suite
 from harness.weights import missing, resolve
-from tests.e2e.conftest import Cli
 
 PACKAGES = {"harness.variants": "variants", "harness.metrics": "metrics"}
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,18 +78,3 @@ def made(name: str, suite: Path) -> str:
 @pytest.mark.parametrize("spec", runnable(), ids=lambda spec: spec.name)
 def test_every_runnable_row_makes_a_video_of_its_own(spec: VariantSpec, short: Path) -> None:
     assert made(spec.name, short) not in {made(other.name, short) for other in runnable() if other is not spec}
-
-
-@pytest.mark.slow
-def test_a_run_makes_and_scores_what_another_process_makes(cli: Cli, short: Path) -> None:
-    asked = ("--variants", "mini-exvideo", "--suite", str(short), "--metrics", "warp_error")
-    done = cli("run", *asked, "--workers", "1", "--threads", str(torch.get_num_threads()))
-    assert done.returncode == 0, done.stderr
-    envelopes = [
-        json.loads(line)
-        for path in (cli.folder / "results" / "spool").rglob("done-*.jsonl")
-        for line in path.read_text().splitlines()
-    ]
-    frames = {e["frames_sha256"] for e in envelopes if e["kind"] == "generation"}
-    assert frames == {made("mini-exvideo", short)}
-    assert sum(len(e["scores"]) for e in envelopes if e["kind"] == "scores") >= 1

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from diffusers import CogVideoXPipeline
 from numpy.typing import NDArray
 
 from harness.errors import CannotStart, UsageError
@@ -97,14 +98,30 @@ def test_a_lora_that_is_cut_short_is_named(tmp_path: Path) -> None:
         read_lora(path)
 
 
-def test_merging_is_what_diffusers_own_loading_computes(folder: Path, tmp_path: Path) -> None:
-    path = save_lora(tmp_path / "x.safetensors")
-    merged, loaded = load_pipeline(folder), load_pipeline(folder)
-    assert merge_lora(merged.transformer, read_lora(path)) == len(published_layers())
-    loaded.load_lora_weights({f"transformer.{n}.weight": t for n, t in read_lora(path).items()})
+def beside(pipe: CogVideoXPipeline, lora: dict[str, torch.Tensor]) -> CogVideoXPipeline:
+    """A LoRA as it is defined (arXiv 2106.09685, eq. 3): what B A makes of a layer's input is added to its output."""
+    for name in {name.rpartition(".")[0] for name in lora}:
+        down, up = (lora[f"{name}.lora_{half}"].float() for half in "AB")
+        pipe.transformer.get_submodule(name).register_forward_hook(
+            lambda _, given, made, down=down, up=up: made + given[0] @ down.T @ up.T
+        )
+    return pipe
+
+
+def by_diffusers(pipe: CogVideoXPipeline, lora: dict[str, torch.Tensor]) -> CogVideoXPipeline:
+    pytest.importorskip("peft", reason="diffusers loads a LoRA with the package peft")
+    pipe.load_lora_weights({f"transformer.{name}.weight": tensor for name, tensor in lora.items()})
+    return pipe
+
+
+@pytest.mark.parametrize("loaded", [beside, by_diffusers])
+def test_merging_is_what_a_lora_is_defined_to_do(folder: Path, tmp_path: Path, loaded: Any) -> None:
+    lora = read_lora(save_lora(tmp_path / "x.safetensors"))
+    merged = load_pipeline(folder)
+    assert merge_lora(merged.transformer, lora) == len(published_layers())
     settings = CogSettings(5, steps=1, max_tokens=8)
     noise = np.random.default_rng(0).standard_normal(latent_shape(merged, settings, 32, 32), np.float32)
-    one, two = (generate(pipe, "a dog", settings, noise) for pipe in (merged, loaded))
+    one, two = (generate(pipe, "a dog", settings, noise) for pipe in (merged, loaded(load_pipeline(folder), lora)))
     assert np.abs(one.astype(int) - two.astype(int)).max() <= 1
     plain = generate(load_pipeline(folder), "a dog", settings, noise)
     assert np.abs(one.astype(int) - plain.astype(int)).max() > 1

@@ -1,4 +1,4 @@
-"""The real family through the public command line, on a small base in its own formats that a CPU can run."""
+"""Rows that need a model, through the command line: the shipped mini family, and the real one on a small base."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tests.e2e.conftest import Cli
+from tests.e2e.test_mini_rows import made
 from tests.exvideo.stand import save_stand
 
 PLUGIN = str(Path(__file__).parent / "plugins" / "small_svd.py")
-ONE = ("--plugin", PLUGIN, "--metrics", "test_mean", "--threads", "1", "--workers", "1")
 
 
 def envelopes(folder: Path, kind: str) -> list[dict[str, Any]]:
@@ -22,16 +23,20 @@ def envelopes(folder: Path, kind: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
-def test_memory_that_runs_out_is_met_with_less(cli: Cli, short: Path) -> None:
+def test_rows_of_both_families_in_one_run(cli: Cli, short: Path) -> None:
     stand = save_stand(cli.folder / "stand", num_frames=16)
-    env = {"HARNESS_WEIGHTS": str(stand / "weights"), "HARNESS_BATCHED": "1"}
-    done = cli.run(
-        "small-exvideo,small-greedy", *ONE, "--suite", str(short), HARNESS_SVD=str(stand / "svd.safetensors"), **env
-    )
+    env = {"HARNESS_WEIGHTS": str(stand / "weights"), "HARNESS_SVD": str(stand / "svd.safetensors")}
+    asked = ("--plugin", PLUGIN, "--suite", str(short), "--metrics", "test_mean,warp_error", "--workers", "1")
+    threads = ("--threads", str(torch.get_num_threads()))
+    done = cli.run("small-exvideo,small-greedy,mini-exvideo", *asked, *threads, HARNESS_BATCHED="1", **env)
     assert done.returncode == 0, done.stderr
-    exvideo, greedy = sorted(envelopes(cli.folder, "generation"), key=lambda e: e["attempts"])
-    assert exvideo["frames_sha256"] != greedy["frames_sha256"]
-    _check_memory(done.stderr, greedy, envelopes(cli.folder, "failure"))
+    generated = envelopes(cli.folder, "generation")
+    assert len({envelope["frames_sha256"] for envelope in generated}) == 3
+    assert made("mini-exvideo", short) in {envelope["frames_sha256"] for envelope in generated}, "here as there"
+    assert sum(len(envelope["scores"]) for envelope in envelopes(cli.folder, "scores")) == 9, (
+        "and what comes with warp_error"
+    )
+    _check_memory(done.stderr, max(generated, key=lambda e: e["attempts"]), envelopes(cli.folder, "failure"))
 
 
 def _check_memory(said: str, greedy: dict[str, Any], failures: list[dict[str, Any]]) -> None:
