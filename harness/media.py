@@ -16,7 +16,7 @@ from pathlib import Path
 
 import av
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from harness import site_images as images
 from harness.errors import ItemError
@@ -202,9 +202,13 @@ def write_h264(path: Path, frames: Frames, fps: int) -> None:
         context.thread_count = 1
         context.color_range = ColorRange.MPEG
         context.colorspace = context.color_primaries = context.color_trc = _BT709
+        convert = VideoReformatter()
         for frame in frames:
-            picture = av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(
-                format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+            picture = convert.reformat(
+                av.VideoFrame.from_ndarray(frame, format="rgb24"),
+                format="yuv420p",
+                dst_colorspace=Colorspace.ITU709,
+                dst_color_range=ColorRange.MPEG,
             )
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))

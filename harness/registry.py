@@ -7,6 +7,7 @@ definition quoted. How plugins are found is in `harness.doors`.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -219,7 +220,7 @@ def variant(
         levels = dict(factors or {})
         if why := plugin_checks.variant_class(cls, name, revision, family, role) or plugin_checks.factors(name, levels):
             raise refused(cls, why, WORKING.format("variant"))
-        frozen: Any = dataclasses.dataclass(frozen=True)(cls)
+        frozen: Any = cls if _is_one_already(cls) else dataclasses.dataclass(frozen=True)(cls)
         config, why = plugin_checks.variant_config(name, frozen)
         if why:
             raise refused(cls, why, WORKING.format("variant"))
@@ -320,6 +321,12 @@ def source_digest(spec: VariantSpec | MetricSpec | ExtractorSpec) -> str:
     """sha256 of the plugin's file: provenance, never identity."""
     path = Path(spec.source)
     return sha256_file(path) if path.is_file() else ""
+
+
+def _is_one_already(cls: type) -> bool:
+    """Whether a class adds no field to the frozen dataclass that it inherits from; making it one again takes time."""
+    inherited: Any = getattr(cls, "__dataclass_params__", None)
+    return bool(inherited and inherited.frozen and not inspect.get_annotations(cls))
 
 
 def _add(table: dict[str, Any], name: str, spec: Any, thing: object) -> None:

@@ -18,6 +18,7 @@ import av
 import numpy as np
 from av.codec.context import Flags
 from av.container import InputContainer
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from harness.errors import ItemError
@@ -102,8 +103,8 @@ def read_video(path: Path, limit: int | None = None) -> Frames:
         with _open(path) as container:
             stream = _video(container)
             stream.thread_count = 1
-            pictures = islice(container.decode(stream), limit)
-            decoded += (np.asarray(p.to_ndarray(format="rgb24"), np.uint8) for p in pictures)
+            convert = VideoReformatter()
+            decoded += (_rgb(convert, picture) for picture in islice(container.decode(stream), limit))
         return np.stack(decoded)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise _unreadable(path, len(decoded), 0, str(error)) from error
@@ -145,8 +146,9 @@ def read_master(path: Path) -> Frames:
             stream = _video(container)
             expected = container.metadata[_CHECKSUMS].split()
             stream.thread_count = 1
+            convert = VideoReformatter()
             for picture in container.decode(stream):
-                frame = np.asarray(picture.to_ndarray(format="rgb24"), dtype=np.uint8)
+                frame = _rgb(convert, picture)
                 if expected[len(decoded) : len(decoded) + 1] != [_checksum(frame)]:
                     raise ValueError("the pixels are not those that were written")
                 decoded.append(frame)
@@ -188,10 +190,16 @@ def _write(path: Path, frames: Frames, fps: int, encoding: _Encoding, decoded: F
         stream.pix_fmt = encoding.pixels
         stream.thread_count = 1
         stream.codec_context.flags |= Flags.bitexact
+        convert = VideoReformatter()
         for frame in np.ascontiguousarray(frames):
-            picture = av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(format=encoding.pixels)
+            picture = convert.reformat(av.VideoFrame.from_ndarray(frame, format="rgb24"), format=encoding.pixels)
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
+
+
+def _rgb(convert: VideoReformatter, picture: av.VideoFrame) -> Frames:
+    """uint8 [H, W, 3]. One converter for all frames of a video: setting one up takes longer than a small frame."""
+    return np.asarray(convert.reformat(picture, format="rgb24").to_ndarray(), np.uint8)
 
 
 def _open(path: Path) -> InputContainer:

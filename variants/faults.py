@@ -36,18 +36,28 @@ def _frames(request: Request, times: float) -> int:
     return request.protocol.num_frames * round(times)
 
 
+@dataclass(frozen=True)
+class Fault:
+    """A step of a kind of fault."""
+
+    kind: str
+    step: int
+    strength: float
+
+    def needs(self) -> Needs:
+        """The real clip, or a longer one."""
+        return Needs(real=True, real_times=round(self.strength) if self.kind == FASTER else 1)
+
+    def load(self, device: str) -> Generator:
+        """What spoils clips."""
+        return _Spoiled("" if self.kind == "none" else self.kind, self.strength)
+
+
 def _register(name: str, summary: str, what: str, number: int, amount: float) -> None:
     @variant(name, revision=1, family=FAMILY, role=ROLE, suites=SUITES, summary=summary)
-    class Fault:
-        kind: str = what
-        step: int = number
-        strength: float = amount
-
-        def needs(self) -> Needs:
-            return Needs(real=True, real_times=round(self.strength) if self.kind == FASTER else 1)
-
-        def load(self, device: str) -> Generator:
-            return _Spoiled("" if self.kind == "none" else self.kind, self.strength)
+    class Step(Fault):
+        def __init__(self, kind: str = what, step: int = number, strength: float = amount) -> None:
+            super().__init__(kind, step, strength)
 
 
 _register("fault-none", "the real clip without any fault: step 0 of every other", "none", 0, 0.0)

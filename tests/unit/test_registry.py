@@ -45,6 +45,38 @@ def test_a_plugin_file_registers_a_frozen_configuration(fresh: registry.Registry
         spec.config.level = 1.0
 
 
+STEPS = """
+from dataclasses import dataclass
+from harness.api import Needs, variant
+
+@dataclass(frozen=True)
+class Step:
+    level: float
+    def needs(self): return Needs()
+    def load(self, device): return self
+
+for number in (1, 2):
+    @variant(f"step-{number}", revision=1, family="test", summary="of a series")
+    class Numbered(Step):
+        def __init__(self, level: float = number / 2) -> None:
+            super().__init__(level)
+
+@variant("step-with-more", revision=1, family="test", summary="a field of its own")
+class More(Step):
+    level: float = 3.0
+    size: int = 8
+"""
+
+
+def test_a_class_may_take_its_fields_from_a_frozen_dataclass(fresh: registry.Registry, tmp_path: Path) -> None:
+    load_file(plugin(tmp_path, STEPS, "plug_steps"))
+    params = {name: spec.params for name, spec in fresh.variants.items()}
+    assert params == {"step-1": {"level": 0.5}, "step-2": {"level": 1.0}, "step-with-more": {"level": 3.0, "size": 8}}
+    for spec in fresh.variants.values():
+        with pytest.raises(AttributeError):
+            spec.config.level = 1.0
+
+
 def test_parameters_revision_and_weights_are_identity_and_the_summary_is_not() -> None:
     def spec(revision: int = 1, level: float = 0.5, sha256: str = "a", summary: str = "s") -> registry.VariantSpec:
         import dataclasses
