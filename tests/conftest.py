@@ -13,6 +13,8 @@ from xdist.scheduler import LoadScopeScheduling
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
 
+gc.disable()  # until all tests are collected, see the end of this file
+
 # Each of these groups is one process's: it imports diffusers, which takes ten seconds, or keeps one browser open.
 GROUPS = {
     "diffusers": ("exvideo/", "e2e/test_mini_rows.py", "e2e/test_model_rows.py"),
@@ -45,3 +47,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """Torch and its neighbours are a million objects that never go: no collection of garbage looks through them."""
     gc.freeze()
+    gc.enable()
