@@ -32,7 +32,7 @@ typecheck: $(VENV)/.installed
 	$(BIN)/mypy
 
 # Tests sync thousands of small files, which costs a minute on a disk and nothing in memory, if there is room.
-SCRATCH := $(shell df --output=avail /dev/shm 2>/dev/null | awk 'END { print ($$1 > 8000000) ? "/dev/shm" : "/tmp" }')
+SCRATCH = $(shell df --output=avail /dev/shm 2>/dev/null | awk 'END { print ($$1 > 8000000) ? "/dev/shm" : "/tmp" }')
 
 # What goes to one worker together is in tests/conftest.py.
 unit: $(VENV)/.installed chromium

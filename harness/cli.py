@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import os
 import sys
@@ -15,6 +14,7 @@ import click
 
 import harness
 from harness.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USAGE, HarnessError, unknown_name
+from harness.memory import leave
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,4 @@ def run_app(argv: Sequence[str] | None = None) -> int:
 
 def main() -> NoReturn:
     """The console script."""
-    status = run_app()
-    gc.freeze()  # with torch loaded, the interpreter's last look through everything would take seconds
-    sys.exit(status)
+    leave(run_app())

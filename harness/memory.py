@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
 STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 RESET_PEAK = "5"  # proc(5): sets the peak resident size to what is resident now
+
+
+def leave(status: int) -> NoReturn:
+    """End the process. What ends with it is not looked through first: a million objects of torch take seconds."""
+    gc.freeze()
+    sys.exit(status)
 
 
 def reset_peaks() -> None:

@@ -35,6 +35,11 @@ class Line:
         return self.finding.verdict not in ("not tested", "no effect seen")
 
     @property
+    def verdict(self) -> str:
+        """What a test said, in the words of a cell."""
+        return "not additive" if self.found and self.finding.effect.kind == "interaction" else self.finding.verdict
+
+    @property
     def signed(self) -> str:
         """The effect with its sign, to the digits that its interval allows."""
         return signed(self.finding.answer)
@@ -78,7 +83,7 @@ class AblationView:
         return tuple(dict.fromkeys(name for levels in self.found.rows.values() for name in levels))
 
     @property
-    def rows(self) -> list[Row]:
+    def glance(self) -> list[Row]:
         """The answer at a glance: a row per effect, a cell per headline metric."""
         columns = [{line.finding.effect.key: line for line in panel.lines} for panel in self.headline]
         effects = {line.finding.effect.key: line.finding.effect for panel in self.headline for line in panel.lines}

@@ -26,6 +26,7 @@ from harness.environment import describe, env_key
 from harness.errors import HarnessError
 from harness.generating import GenerateStage, LoadFailed
 from harness.imported import load_all
+from harness.memory import leave
 from harness.reference_folder import with_reference
 from harness.scoring import ScoreStage
 from harness.suite import load_suite
@@ -156,6 +157,4 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    status = main()
-    gc.freeze()  # what ends with the process need not be looked through first, which takes seconds
-    sys.exit(status)
+    leave(main())

@@ -35,6 +35,7 @@ class ByGroup(LoadScopeScheduling):  # type: ignore[misc]  # xdist says nothing 
         return group(nodeid)
 
 
+@pytest.hookimpl(optionalhook=True)  # there is none with ``-p no:xdist``
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByGroup:
     return ByGroup(config, log)
 

@@ -69,6 +69,7 @@ SCHEDULER = {
 P_MEAN, P_STD = 0.2, 1.6  # log-normal sigma
 AUGMENTATION = (-3.5, 0.6)  # log-normal strength of the noise on the conditioning image
 DROPOUT = 0.1  # share of clips trained without their image, so that guidance has an unconditional branch
+VALIDATION_CLIPS = 48
 VALIDATION_SIGMAS = (0.1, 0.3, 1.0, 3.0, 10.0, 40.0)
 
 
@@ -144,7 +145,7 @@ def draw_sigma(count: int, rng: torch.Generator) -> Tensor:
 
 
 @torch.no_grad()
-def held_out(model: Base, data: Data, clips: int = 48) -> list[list[float]]:
+def held_out(model: Base, data: Data, clips: int = VALIDATION_CLIPS) -> list[list[float]]:
     """The loss of every 16 held-out clips, for each of the fixed sigmas, with fixed noise."""
     losses: list[list[float]] = []
     for number, sigma in enumerate(VALIDATION_SIGMAS):

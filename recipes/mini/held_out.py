@@ -12,17 +12,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-from base import VALIDATION_SIGMAS, Base, Data, held_out, start_from  # type: ignore[import-not-found]
+from base import VALIDATION_CLIPS, VALIDATION_SIGMAS, Base, Data, held_out, start_from  # type: ignore[import-not-found]
 from cache import build  # type: ignore[import-not-found]
 from diffusers import AutoencoderTiny
 from safetensors.torch import save_file
 
 from harness.suites.mini.seeds import VALIDATION_SEEDS
 
-CLIPS, FRAMES = 48, 8
+FRAMES = 8
 
 
-def losses(folder: Path, clips: int = CLIPS) -> list[list[float]]:
+def losses(folder: Path, clips: int = VALIDATION_CLIPS) -> list[list[float]]:
     """A row for every sigma, a value for every 16 of the first ``clips`` held-out clips."""
     vae = AutoencoderTiny.from_pretrained(folder / "vae")
     model = Base()

@@ -41,6 +41,11 @@ class Cli:
             command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
         )
 
+    @property
+    def within(self) -> CliWithin:
+        """The same folder and variables, without a process for the command."""
+        return CliWithin(self.folder, self.env)
+
     def run(self, variants: str, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
         """``harness run`` on two items and one metric that costs nothing, unless the arguments say otherwise."""
         return self(*self._run(variants, arguments), **env)

@@ -13,17 +13,16 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import HARNESS, PLUGIN, Cli, CliWithin, children, end, notes, summary, table_of
+from tests.e2e.conftest import HARNESS, PLUGIN, Cli, children, end, notes, summary, table_of
 
 pytestmark = pytest.mark.slow
 
-ONE = ("--limit", "4", "--metrics", "test_mean,test_change,test_distance")
-ASKED = (*ONE, "--workers", "2")
+ASKED = ("--limit", "4", "--metrics", "test_mean,test_change,test_distance", "--workers", "2")
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    code, events = CliWithin(tmp_path_factory.mktemp("undisturbed")).events("test-slow", *ASKED)
+    code, events = Cli(tmp_path_factory.mktemp("undisturbed")).within.events("test-slow", *ASKED)
     assert code == 0
     return table_of(events)
 
@@ -37,9 +36,9 @@ def test_kill_of_the_coordinator(cli: Cli, undisturbed: dict[str, Any]) -> None:
     cli.wait_for_videos(1)
     workers = children(process.pid)
     end(process, signal.SIGKILL)
-    assert "crashed" in CliWithin(cli.folder)("status").stdout
+    assert "crashed" in cli.within("status").stdout
 
-    code, events = CliWithin(cli.folder).events("test-slow", *ASKED)
+    code, events = cli.within.events("test-slow", *ASKED)
     assert code == 0
     assert "did not end cleanly" in notes(events)
     assert not any(alive(pid) for pid in workers), "workers outlived their coordinator"
@@ -50,20 +49,20 @@ def test_kill_of_the_coordinator(cli: Cli, undisturbed: dict[str, Any]) -> None:
 def test_kill_of_a_worker_while_a_second_run_is_refused(cli: Cli, undisturbed: dict[str, Any]) -> None:
     process = cli.start("test-slow", *ASKED, TEST_DELAY="0.7")
     cli.wait_for_videos(1)
-    second = CliWithin(cli.folder).run("test-slow", *ASKED)
+    second = cli.within.run("test-slow", *ASKED)
     assert (second.returncode, "E-LOCK" in second.stderr) == (4, True), "two runs at once: the second does not begin"
     assert f"process {process.pid}" in second.stderr
     os.kill(children(process.pid)[0], signal.SIGKILL)
     process.communicate(timeout=280)
     assert process.returncode == 0
-    code, events = CliWithin(cli.folder).events("test-slow", *ASKED)
+    code, events = cli.within.events("test-slow", *ASKED)
     assert code == 0
     assert summary(events)["made"] == 0
     assert table_of(events) == undisturbed
 
 
 def test_one_interrupt_finishes_what_is_in_hand(cli: Cli, undisturbed: dict[str, Any]) -> None:
-    process = cli.start("test-slow", *ONE, TEST_DELAY="0.7")
+    process = cli.start("test-slow", *ASKED, TEST_DELAY="0.7")
     made = cli.wait_for_videos(1)["videos_done"]
     code, _, err = end(process, signal.SIGINT)
     assert code == 130
@@ -72,7 +71,7 @@ def test_one_interrupt_finishes_what_is_in_hand(cli: Cli, undisturbed: dict[str,
 
     # The index may go at any time: it is made again from what the workers left.
     (cli.folder / "results" / "cache" / "harness.duckdb").unlink()
-    code, events = CliWithin(cli.folder).events("test-slow", *ONE)
+    code, events = cli.within.events("test-slow", *ASKED)
     assert code == 0
     assert "the index was made again" in notes(events)
     assert summary(events)["reused"] > made, "the video in hand was finished"
@@ -89,7 +88,7 @@ def wait_for_a_video_in_hand(runs: Path) -> None:
 
 
 def test_a_second_interrupt_drops_what_is_in_hand_at_once(cli: Cli, undisturbed: dict[str, Any]) -> None:
-    process = cli.start("test-slow", *ONE, TEST_DELAY="600")
+    process = cli.start("test-slow", *ASKED, TEST_DELAY="600")
     wait_for_a_video_in_hand(cli.folder / "results" / "runs")
     workers = children(process.pid)
     process.send_signal(signal.SIGINT)
@@ -99,7 +98,7 @@ def test_a_second_interrupt_drops_what_is_in_hand_at_once(cli: Cli, undisturbed:
     assert (code, time.monotonic() - started < 60) == (130, True)
     assert "Ctrl-C again to drop it" in err
     assert not any(alive(pid) for pid in workers)
-    code, events = CliWithin(cli.folder).events("test-slow", *ONE)
+    code, events = cli.within.events("test-slow", *ASKED)
     assert (code, table_of(events)) == (0, undisturbed)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Cli, CliWithin, summary, table_of
+from tests.e2e.conftest import Cli, summary, table_of
 
 pytestmark = [
     pytest.mark.slow,
@@ -35,7 +35,7 @@ def job_processes(folder: Path) -> list[int]:
 
 
 def test_jobs_make_and_measure_the_same_and_one_that_is_killed_costs_its_task(cli: Cli, tmp_path: Path) -> None:
-    code, events = CliWithin(cli.folder).events("test-slow", *ASKED, "--results", "local")
+    code, events = cli.within.events("test-slow", *ASKED, "--results", "local")
     assert code == 0
     process = cli.start("test-slow", *ASKED, *JOBS, TEST_DELAY="1")
     cli.wait_for_videos(1)
@@ -47,7 +47,7 @@ def test_jobs_make_and_measure_the_same_and_one_that_is_killed_costs_its_task(cl
     _, err = process.communicate(timeout=280)
     assert process.returncode == 0, err
     assert "Traceback" not in err
-    code, again = CliWithin(cli.folder).events("test-slow", *ASKED, *JOBS)
+    code, again = cli.within.events("test-slow", *ASKED, *JOBS)
     assert code == 0
     assert summary(again)["made"] == 0
     assert table_of(again) == table_of(events)

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
-# A line is commands that run at once: [arguments, variables, a file for what they say]. Answers: process ids, statuses.
+# A line is commands that run at once: [arguments, variables, where what they say goes, less .out and .err].
+# Answers: process ids, statuses.
 CODE = """
 import json, os, sys
 import harness.exvideo.posttune
@@ -19,8 +20,8 @@ from harness.cli import run_app
 
 def be(arguments, variables, said):
     os.environ.update(variables)
-    file = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(file, 1), os.dup2(file, 2)
+    for stream, end in ((1, ".out"), (2, ".err")):
+        os.dup2(os.open(said + end, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
     status = run_app(arguments)
     sys.stdout.flush(), sys.stderr.flush()
     os._exit(status)
@@ -39,7 +40,10 @@ class Nursery:
         self._asked, self._told = cast(IO[str], process.stdin), cast(IO[str], process.stdout)
 
     def start(self, commands: Sequence[tuple[Sequence[str], Mapping[str, str], Path]]) -> list[int]:
-        """Begin commands at once, each with arguments, variables and a file for what it says; returns process ids."""
+        """Begin commands at once; returns process ids.
+
+        Each has arguments, variables and where what it says goes, ``PATH.out`` and ``PATH.err``.
+        """
         self._asked.write(json.dumps([[list(line), dict(env), str(said)] for line, env, said in commands]) + "\n")
         self._asked.flush()
         return cast(list[int], json.loads(self._told.readline()))

@@ -109,7 +109,7 @@ def beside(pipe: CogVideoXPipeline, lora: dict[str, torch.Tensor]) -> CogVideoXP
 
 
 def by_diffusers(pipe: CogVideoXPipeline, lora: dict[str, torch.Tensor]) -> CogVideoXPipeline:
-    pytest.importorskip("peft", reason="diffusers loads a LoRA with the package peft")
+    """As diffusers loads it, with the package peft."""
     pipe.load_lora_weights({f"transformer.{name}.weight": tensor for name, tensor in lora.items()})
     return pipe
 

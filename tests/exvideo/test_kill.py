@@ -47,7 +47,7 @@ def losses(config: PosttuneConfig) -> dict[int, float]:
 
 
 def kill_in_the_middle(nursery: Nursery, config: PosttuneConfig) -> None:
-    (child,) = nursery.start([(arguments(config), {}, config.out.with_suffix(".said"))])
+    (child,) = nursery.start([(arguments(config), {}, config.out.with_suffix(""))])
     while len(losses(config)) < 3:
         os.kill(child, 0)  # it is there, or this raises
         time.sleep(0.01)
@@ -68,8 +68,10 @@ def written(path: Path) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("policy", "conv", "positions"),
     [
+        ("temporal", "identity", "learn_reflect"),
         ("temporal", "none", "sin"),
-        ("new_only", "identity", "learn_reflect"),
+        ("new_only", "identity", "learn_rand"),
+        ("new_only", "none", "learn_sin"),
     ],
 )
 def test_a_killed_training_ends_as_an_undisturbed_one(

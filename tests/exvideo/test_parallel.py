@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,14 +26,24 @@ from tests.exvideo.nursery import Nursery
 from tests.exvideo.test_objective import clips
 from tests.exvideo.videos import save_video
 
+LAUNCH = ("--multi_gpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no")
+TELL = """
+import json, os, pathlib, sys
+pathlib.Path(sys.argv[1], os.environ["RANK"]).write_text(json.dumps(dict(os.environ)))
+"""
 
-def launched(rank: int, port: str) -> dict[str, str]:
-    """What ``accelerate launch --multi_gpu --num_processes 2`` sets for a process, here on the CPU."""
-    return {
-        **{"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"},
-        **{"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "TORCHELASTIC_RUN_ID": "none"},
-        **{"ACCELERATE_USE_CPU": "true", "ACCELERATE_MIXED_PRECISION": "no"},
-    }
+
+def launched(folder: Path, port: str) -> list[dict[str, str]]:
+    """The variables that ``accelerate launch`` gives to each of two processes, here on the CPU.
+
+    But one: the launcher, which would have kept the store in which they find each other, has gone.
+    """
+    (folder / "tell.py").write_text(TELL)
+    launcher = [sys.executable, "-m", "accelerate.commands.launch", *LAUNCH, "--main_process_port", port]
+    environment = {**os.environ, "ACCELERATE_USE_CPU": "true"}
+    subprocess.run([*launcher, str(folder / "tell.py"), str(folder)], check=True, capture_output=True, env=environment)
+    alone = {"TORCHELASTIC_USE_AGENT_STORE": "False"}
+    return [json.loads((folder / str(rank)).read_text()) | alone for rank in range(2)]
 
 
 @pytest.fixture
@@ -114,9 +127,8 @@ def test_two_processes_are_one_with_twice_the_batch(config: PosttuneConfig, nurs
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     said = [tmp_path / f"said-{rank}" for rank in range(2)]
-    nursery.start([(line, launched(rank, port), said[rank]) for rank in range(2)])
-    assert nursery.wait() == [0, 0], "".join(path.read_text()[-3000:] for path in said)
-    assert said[0].read_text().splitlines()[-1] == str(two)
-    assert said[0].read_text().count("3/3  held-out loss") == 1
-    assert said[1].read_text() == ""
+    nursery.start([(line, env, path) for env, path in zip(launched(tmp_path, port), said, strict=True)])
+    assert nursery.wait() == [0, 0], "".join(path.with_suffix(".err").read_text()[-3000:] for path in said)
+    assert "".join(path.with_suffix(".out").read_text() for path in said).splitlines() == [str(two)]
+    assert sum(path.with_suffix(".err").read_text().count("3/3  held-out loss") for path in said) == 1
     same_course(one.path, two)

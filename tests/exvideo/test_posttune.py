@@ -50,7 +50,7 @@ def rows(config: PosttuneConfig) -> list[dict[str, Any]]:
 
 
 def test_it_learns_and_records_what_it_did(config: PosttuneConfig, world_base: Path) -> None:
-    config = dataclasses.replace(config, steps=20, ema=0.5)
+    config = dataclasses.replace(config, steps=30, ema=0.5)
     seen: list[Progress] = []
     outcome = posttune(config, seen.append, "harness posttune …")
     assert outcome.finished
@@ -60,7 +60,7 @@ def test_it_learns_and_records_what_it_did(config: PosttuneConfig, world_base: P
     assert header.config.num_frames == 10
     assert (header.config.max_id, header.config.repeat_length) == (8, 6)
     training = header.training
-    assert training["steps"] == 20
+    assert training["steps"] == 30
     assert training["command"] == "harness posttune …"
     assert training["recipe"]["data"] == "world:4"
     assert str(config.out) not in json.dumps(training)

@@ -24,7 +24,7 @@ from harness.weights import missing
 
 pytestmark = pytest.mark.slow
 ITEMS, SET = 3, 6  # clips for the mean of a metric, and for the distance of a set
-LENGTH = 20  # frames of them that a metric sees
+LENGTH = 24  # frames of them that a metric sees
 REGISTRY = load_plugins()
 SUITE = load_suite("calibration")
 ST_LPIPS = REGISTRY.metric("ff_st_lpips")
