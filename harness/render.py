@@ -20,7 +20,7 @@ from harness import site_data, site_text
 from harness.media import MediaMaker, MediaProblem
 from harness.site_check import SiteCheck, check_site, total_bytes
 from harness.site_media import site_media
-from harness.site_pages import Page, pages
+from harness.site_pages import Page, Pages
 from harness.site_policy import POLICY, headers_file
 from harness.site_swap import MANIFEST, fresh_folder, put_in_place, refuse_foreign_folder
 from harness.site_text import facts, stem
@@ -30,6 +30,7 @@ from harness.sitemodel import Refusal, SiteModel, load_site
 ASSETS = {
     "site.css": ("base.css", "board.css", "pages.css", "media.css", "narrow.css"),
     "site.js": ("state.js", "theme.js", "sort.js", "filter.js", "player.js", "blink.js", "transport.js"),
+    "pairs.js": ("pairs.js",),
     "icon.svg": ("icon.svg",),
 }
 ARROWS = {"higher": "↑", "lower": "↓", "none": ""}
@@ -85,7 +86,10 @@ def publish(submissions: Sequence[Path], masters: Path | None, out: Path, media:
     with fresh_folder(out) as folder:
         maker = MediaMaker(masters if media == "all" else None, folder, out)
         previews = site_media(model, maker, wanted=media == "all")
-        _write_pages(folder, pages(model, previews, refused))
+        found = Pages(model, previews, refused)
+        _write_pages(folder, found)
+        for path, text in found.scripts.items():
+            _write(folder / path, text)
         _write_data(folder, model)
         _write_manifest(folder)
         check = _checked(folder)

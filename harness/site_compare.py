@@ -15,7 +15,7 @@ from harness.site_board import Board, item_scores
 from harness.site_text import stem
 from harness.submission import PublishedVariant, Submission
 
-WIDTH = 240.0
+WIDTH = 180.0
 MAX_TESTS = 250  # of all pairs together; above, every row is compared with the reference alone
 LIMIT = 3.0  # standard deviations, beyond which the profile is clipped
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
-from harness import site_compare, site_map
+from harness import site_any_pair, site_compare, site_map
 from harness.site_ablation import AblationView, ablation_path, ablation_views
 from harness.site_ablation import context as ablation_context
 from harness.site_board import RANK_MINIMUM, Board
@@ -41,7 +41,7 @@ class Page:
 
 
 class Pages:
-    """The pages of one site, and what several of them link to."""
+    """The pages of one site, and what several of them link to. ``refused`` are files that are not on it."""
 
     def __init__(self, model: SiteModel, media: SiteMedia, refused: Sequence[Refusal] = ()) -> None:
         self._model, self._media, self._refused = model, media, refused
@@ -89,6 +89,14 @@ class Pages:
             for pair in pairs.pairs:
                 path = site_compare.pair_path(board, pair.a, pair.b)
                 yield Page(path, "compare.html", site_compare.pair_context(pairs, pair))
+            chosen = self._any_pairs[board.suite.label]
+            context = {"title": "Any two variants", "board": board, "script": chosen.script}
+            yield Page(site_any_pair.any_path(board), "any.html", context)
+
+    @property
+    def scripts(self) -> dict[str, str]:
+        """The scripts of numbers that pages load, by their paths."""
+        return {found.script: found.text for found in self._any_pairs.values()}
 
     @cached_property
     def _shared(self) -> dict[str, Any]:
@@ -103,6 +111,7 @@ class Pages:
             "mapped": {found.path for group in self._maps.values() for found in group},
             "map_path": site_map.map_path,
             "pair_path": site_compare.pair_path,
+            "any_path": site_any_pair.any_path,
             "order_path": order_path,
         }
 
@@ -115,13 +124,13 @@ class Pages:
         return _by_suite(self._model, site_compare.comparisons)
 
     @cached_property
+    def _any_pairs(self) -> Mapping[str, site_any_pair.AnyPair]:
+        found = self._comparisons.items()
+        return {label: site_any_pair.any_pair(pairs, self._model.submissions) for label, pairs in found}
+
+    @cached_property
     def _maps(self) -> Mapping[str, list[site_map.Map]]:
         return _by_suite(self._model, lambda board, mine: list(site_map.maps(board, mine)))
-
-
-def pages(model: SiteModel, media: SiteMedia, refused: Sequence[Refusal] = ()) -> Iterable[Page]:
-    """Every page of the site, in the order they are written. ``refused`` are files that are not on it."""
-    return Pages(model, media, refused)
 
 
 def _by_suite(model: SiteModel, make: Callable[[Board, Sequence[Submission]], T | None]) -> dict[str, T]:

@@ -35,14 +35,16 @@ def csv_text(text: str) -> str:
 def number(value: float, spread: float | None = None) -> str:
     """``value`` to two significant digits of ``spread``, or to four of its own when there is no spread.
 
-    >>> number(0.034218, 0.0061), number(1903.6, 12.3), number(-0.5)
-    ('0.0342', '1904', '−0.5000')
+    Never more than six decimals: a smaller value has an exponent.
+
+    >>> number(0.034218, 0.0061), number(1903.6, 12.3), number(-0.5), number(2.3e-8), number(0.9999999, 1e-8)
+    ('0.0342', '1904', '−0.5000', '2.30e−8', '1.000000')
     """
     decimals = _decimals(spread, 2) if spread else _decimals(value, 4)
-    if decimals > MAX_DECIMALS:
+    if decimals > MAX_DECIMALS < _decimals(value, 4):
         mantissa, exponent = f"{value:.2e}".split("e")
         return f"{mantissa.replace('-', MINUS)}e{MINUS if int(exponent) < 0 else ''}{abs(int(exponent))}"
-    text = f"{value:.{max(decimals, 0)}f}"
+    text = f"{value:.{min(max(decimals, 0), MAX_DECIMALS)}f}"
     if float(text) == 0:
         text = text.lstrip("-")
     whole, dot, rest = text.partition(".")
