@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 import math
 import re
+import reprlib
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 MAX_TEXT = 2000
-# Bidirectional controls can make text read as something else than it is.
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+MAX_NAME = 200  # of a member; a pointer that names a longer one is cut
+MAX_DEPTH = 32  # of a value of any shape: far above what is written here, far below what Python cannot recurse into
+# Controls, half surrogates, line and paragraph separators, and what has no width: tags, soft hyphens, and the
+# bidirectional controls, with which text reads as something else than it is.
+_HIDDEN = frozenset({"Cc", "Cs", "Cf", "Zl", "Zp"})
+_JOINERS = "\u200c\u200d"  # without which Persian, Hindi and many emoji are written wrongly
 
 
 class JsonError(ValueError):
@@ -85,8 +91,14 @@ class Node:
         return (Node(value, _join(self.pointer, index)) for index, value in enumerate(self.value))
 
     def members(self) -> Iterator[tuple[str, Node]]:
-        """The members of an object, in the order of the document."""
-        return ((name, Node(value, _join(self.pointer, name))) for name, value in self.mapping().items())
+        """The members of an object, in the order of the document. Their names are as clean as any text."""
+        for name, value in self.mapping().items():
+            pointer = _join(self.pointer, name)
+            try:
+                Node(name, pointer).text(limit=MAX_NAME)
+            except JsonError as error:
+                raise JsonError(pointer, f"has a name that {error.message}", error.rule) from None
+            yield name, Node(value, pointer)
 
     def mapping(self) -> Mapping[str, Any]:
         """An object."""
@@ -101,22 +113,22 @@ class Node:
         return self
 
     def text(self, pattern: str = "", limit: int = MAX_TEXT) -> str:
-        """Text without control characters and bidirectional controls, matching a pattern if there is one."""
+        """Text without control characters and what has no width, matching a pattern if there is one."""
         if not isinstance(self.value, str):
             raise self.wrong(f"must be text, not {_kind(self.value)}")
         if len(self.value) > limit:
             raise self.wrong(f"is longer than {limit} characters", "text")
         for character in self.value:
-            if unicodedata.category(character) in ("Cc", "Cs") or character in _BIDI:
-                raise self.wrong(f"holds the control character U+{ord(character):04X}", "text")
+            if unicodedata.category(character) in _HIDDEN and character not in _JOINERS:
+                raise self.wrong(f"holds the hidden character U+{ord(character):04X}", "text")
         if pattern and not re.fullmatch(pattern, self.value):
-            raise self.wrong(f"is {self.value!r}, which does not match {pattern}")
+            raise self.wrong(f"is {shown(self.value)}, which does not match {pattern}")
         return self.value
 
     def choice(self, allowed: Iterable[str]) -> str:
         """One of some words."""
         if self.value not in (words := list(allowed)):
-            raise self.wrong(f"must be one of {', '.join(words)}, not {self.value!r}")
+            raise self.wrong(f"must be one of {', '.join(words)}, not {shown(self.value)}")
         return str(self.value)
 
     def integer(self, low: int = 0, high: int = 2**63 - 1) -> int:
@@ -148,14 +160,14 @@ class Node:
             raise self.wrong(f"must be true or false, not {_kind(self.value)}")
         return self.value
 
-    def tree(self) -> Any:
-        """Any value, checked to the leaves: hygienic text, finite numbers."""
+    def tree(self, depth: int = MAX_DEPTH) -> Any:
+        """Any value, checked to the leaves: hygienic text, finite numbers, at most ``depth`` levels."""
+        if isinstance(self.value, dict | list) and not depth:
+            raise self.wrong(f"is nested more than {MAX_DEPTH} deep")
         if isinstance(self.value, dict):
-            for name, _ in self.members():
-                Node(name, _join(self.pointer, name)).text()
-            return {name: node.tree() for name, node in self.members()}
+            return {name: node.tree(depth - 1) for name, node in self.members()}
         if isinstance(self.value, list):
-            return [node.tree() for node in self.items()]
+            return [node.tree(depth - 1) for node in self.items()]
         if isinstance(self.value, str):
             return self.text()
         if isinstance(self.value, float):
@@ -163,12 +175,27 @@ class Node:
         return self.value
 
 
+def shown(value: object) -> str:
+    """A foreign value for a message: short, and with nothing in it that a terminal obeys."""
+    return _BRIEF.repr(value)
+
+
+_BRIEF = reprlib.Repr()
+_BRIEF.maxstring = _BRIEF.maxother = _BRIEF.maxlong = 100
+
+
 def _join(pointer: str, name: object) -> str:
-    return f"{pointer}/{str(name).replace('~', '~0').replace('/', '~1')}"
+    """The pointer of a member. What cannot be printed is written as JSON would: a pointer is shown on terminals."""
+    text = str(name)
+    text = text if len(text) <= MAX_NAME else text[: MAX_NAME - 1] + "…"
+    printable = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+    return f"{pointer}/{printable.replace('~', '~0').replace('/', '~1')}"
 
 
 def _kind(value: object) -> str:
-    names = {"str": "text", "dict": "an object", "list": "a list", "NoneType": "null", "bool": str(value).lower()}
+    if isinstance(value, bool):
+        return str(value).lower()
+    names = {"str": "text", "dict": "an object", "list": "a list", "NoneType": "null"}
     return names.get(type(value).__name__, "a number")
 
 
@@ -179,7 +206,6 @@ def _constant(name: str) -> float:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise JsonError("", f"holds the name {twice!r} twice in one object")
+        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise JsonError("", f"holds the name {shown(twice)} twice in one object")
     return value

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from harness.jsonread import Node
+from harness.jsonread import Node, shown
 
 FAMILY = "exvideo-result"
 CURRENT = 1
@@ -44,5 +44,5 @@ def up_to_date(top: Node, current: int = CURRENT, migrations: Mapping[int, Migra
 def _version(node: Node) -> int:
     found = re.fullmatch(rf"{FAMILY}/(0|[1-9][0-9]{{0,5}})", node.text(limit=64))
     if found is None:
-        raise node.wrong(f"must be {schema()}, not {node.value!r}")
+        raise node.wrong(f"must be {schema()}, not {shown(node.value)}")
     return int(found[1])

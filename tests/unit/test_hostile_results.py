@@ -30,6 +30,14 @@ def warp(r: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def nested(depth: int) -> list[Any]:
+    """A list in a list in a list."""
+    found: list[Any] = []
+    for _ in range(depth - 1):
+        found = [found]
+    return found
+
+
 def placed(folder: Path, content: bytes) -> Path:
     """A file under the name that a clean one would have."""
     path = folder / "demo-1" / f"{LOOKS[0].name}-1.json"
@@ -51,6 +59,16 @@ REFUSED: dict[str, tuple[str, Change]] = {
     "an isolate in a parameter": ("text", lambda r: r["variant"]["params"].update(note="\u2066x\u2069")),
     "a terminal's escape": ("text", lambda r: r["run"].update(argv=["\x1b]0;owned\x07"])),
     "a book for a prompt": ("text", lambda r: r["suite"]["items"][0].update(prompt="x" * 2001)),
+    "text that seems to be other text": ("text", lambda r: r["variant"].update(summary="pay\u00adpal\u200b")),
+    "a line that is none": ("text", lambda r: r["suite"]["items"][0].update(prompt="one\u2028two")),
+    "a message in tags": ("text", lambda r: r["variant"].update(summary="fine\U000e0041\U000e0042")),
+    "a name that reads backwards": ("text", lambda r: r["failures"].update({"E-\u202eX": 1})),
+    "an escape for a weight": ("text", lambda r: r["variant"]["weights"].update({"\x1b[31m": "a" * 64})),
+    "a book for a factor": ("text", lambda r: r["variant"].update(factors={"x" * 9000: True})),
+    "a detail that reads backwards": ("text", lambda r: warp(r)["detail"].update({"\u202ex": 1.0})),
+    "a tower in the environment": ("schema", lambda r: r["environment"].update(tower=nested(100))),
+    "a tower that Python cannot climb": ("schema", lambda r: r["environment"].update(tower=nested(900))),
+    "a tower for a role": ("schema", lambda r: r["variant"].update(role=nested(900))),
     "half a surrogate": ("text", lambda r: r["environment"].update(cpu="\ud800")),
     "a number beyond all floats": ("finite", lambda r: r["rows"][0].update(seconds=10**400)),
     "a path in a slug": ("schema", lambda r: r["rows"][0].update(item="../../etc/passwd")),
@@ -145,6 +163,22 @@ def test_the_command_names_the_rule_and_ends_with_the_status_of_a_refusal(tmp_pa
     assert ran.return_value == EXIT_REFUSED
     assert "range" in ran.output
     assert "/rows/0/scores/warp_error@1/value" in ran.output
+
+
+@pytest.mark.parametrize("name", ["\x1b]0;owned\x07\u202e", "x" * 10_000])
+def test_a_message_cannot_command_the_terminal_or_flood_it(name: str, tmp_path: Path) -> None:
+    path = placed(tmp_path, json.dumps({**CLEAN, name: 1}).encode())
+    ran = CliRunner().invoke(command, [str(path)], standalone_mode=False)
+    assert ran.return_value == EXIT_REFUSED
+    assert "is not part of the schema" in ran.output
+    assert all(line.isprintable() for line in ran.output.splitlines())
+    assert len(ran.output) < 1000
+
+
+def test_what_joins_letters_is_text(tmp_path: Path) -> None:
+    content = copy.deepcopy(CLEAN)
+    content["variant"].update(summary="\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \U0001f469\u200d\U0001f680")
+    assert errors(placed(tmp_path, json.dumps(content).encode())) == set()
 
 
 def test_rules_are_data_and_every_error_has_a_hostile_file() -> None:
