@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,12 +15,12 @@ from diffusers import (
     EulerDiscreteScheduler,
     UNetSpatioTemporalConditionModel,
 )
-from safetensors import SafetensorError
 from torch import Tensor
 from transformers import CLIPVisionModelWithProjection
 
 from harness.errors import CannotStart, UsageError
 from harness.exvideo.image import clip_pixels
+from harness.exvideo.pretrained import UNLOADABLE, load_model, quiet, reason
 from harness.exvideo.single_file import load_single_file
 from harness.exvideo.svd_xt import configs_beside
 from harness.keys import digest, sha256_file
@@ -29,6 +28,9 @@ from harness.keys import digest, sha256_file
 ALIGNMENT = 64  # bytes
 PARTS = ("unet", "vae", "image_encoder", "scheduler")
 BACKBONE = ("unet", "image_encoder")
+# What to type for a base that is whole.
+FOLDER = "harness doctor --fetch 'svd-*' for SVD-XT; another base: hf download ID --local-dir DIR, and name DIR"
+TINY = "harness doctor --fetch taesd"
 VAES = {"AutoencoderKLTemporalDecoder": AutoencoderKLTemporalDecoder, "AutoencoderTiny": AutoencoderTiny}
 
 
@@ -122,7 +124,7 @@ def load_base(
     """
     place, device = locate_base(source), usable_device(device)
     if place.is_file():
-        with _quiet():
+        with quiet():
             unet, vae, tower, scheduler = load_single_file(place, dtype)
     else:
         unet, vae, tower, scheduler = _load_folder(source, place, dtype)
@@ -146,25 +148,23 @@ def align(components: Components) -> None:
 
 def _load_tiny(folder: Path, dtype: torch.dtype) -> Any:
     try:
-        return _load(AutoencoderTiny, folder, torch_dtype=dtype)
-    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
-        why = str(error).strip().splitlines()[0]
-        raise _missing(folder, why, "the folder of an AutoencoderTiny, with its config.json") from error
+        return load_model(AutoencoderTiny, folder, torch_dtype=dtype)
+    except UNLOADABLE as error:
+        raise _missing(folder, reason(error), TINY) from error
 
 
 def _load_folder(source: str | Path, folder: Path, dtype: torch.dtype) -> tuple[Any, Any, Any, Any]:
     try:
         name = json.loads((folder / "vae" / "config.json").read_text()).get("_class_name")
         if name not in VAES:
-            raise _missing(source, f"vae/config.json names the class {name}", f"one of {', '.join(VAES)}")
-        unet = _load(UNetSpatioTemporalConditionModel, folder / "unet", torch_dtype=dtype)
-        vae = _load(VAES[name], folder / "vae", torch_dtype=dtype)
-        tower = _load(CLIPVisionModelWithProjection, folder / "image_encoder", dtype=dtype)
+            why = f"vae/config.json names the class {name}, which is none of {', '.join(VAES)}"
+            raise _missing(source, why, FOLDER, folder)
+        unet = load_model(UNetSpatioTemporalConditionModel, folder / "unet", torch_dtype=dtype)
+        vae = load_model(VAES[name], folder / "vae", torch_dtype=dtype)
+        tower = load_model(CLIPVisionModelWithProjection, folder / "image_encoder", dtype=dtype)
         scheduler = EulerDiscreteScheduler.from_pretrained(folder / "scheduler")
-    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
-        raise _missing(
-            source, str(error).strip().splitlines()[0], "the folder as diffusers saves it, complete"
-        ) from error
+    except UNLOADABLE as error:
+        raise _missing(source, reason(error), FOLDER, folder) from error
     return unet, vae, tower, scheduler
 
 
@@ -196,12 +196,12 @@ def locate_base(source: str | Path) -> Path:
     if place.is_file():
         return place
     if place.suffix == ".safetensors":
-        raise _missing(source, "there is no such file", "the path of svd_xt.safetensors, of a folder, or a Hub id")
+        raise _missing(source, "there is no such file", FOLDER)
     if not place.is_dir():
         place = _from_hub(str(source))
     for part in PARTS:
         if not any((place / part).glob("*config.json")):
-            raise _missing(source, f"{part}/ is missing or has no configuration", "the folder as diffusers saves it")
+            raise _missing(source, f"{part}/ is missing or has no configuration", FOLDER, place)
     return place
 
 
@@ -242,7 +242,7 @@ def unet_config(source: str | Path) -> dict[str, Any]:
     try:
         config: dict[str, Any] = json.loads((place / "unet" / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise _missing(source, f"unet/config.json: {error}", "the folder as diffusers saves it") from error
+        raise _missing(source, f"unet/config.json: {error}", FOLDER, place) from error
     return {name: value for name, value in config.items() if not name.startswith("_")}
 
 
@@ -251,30 +251,6 @@ def _used_files(folder: Path, parts: Sequence[str]) -> Iterator[Path]:
         half = list((folder / part).glob("*.fp16.safetensors"))
         yield from half or (folder / part).glob("*.safetensors")
         yield from (folder / part).glob("*config.json")
-
-
-def _load(kind: Any, folder: Path, **options: Any) -> Any:
-    """``from_pretrained``; half-precision files are taken where there are any."""
-    variant = "fp16" if any(folder.glob("*.fp16.safetensors")) else None
-    with _quiet():
-        return kind.from_pretrained(folder, variant=variant, use_safetensors=True, **options)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """No progress bars, and no remarks on configuration entries that `AutoencoderTiny` itself writes."""
-    from diffusers.utils import logging as diffusers_logging
-    from transformers.utils import logging as transformers_logging
-
-    verbosity, bars = diffusers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
-    diffusers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        diffusers_logging.set_verbosity(verbosity)
-        if bars:
-            transformers_logging.enable_progress_bar()
 
 
 def _from_hub(source: str) -> Path:
@@ -294,5 +270,6 @@ def _from_hub(source: str) -> Path:
         raise _missing(source, str(error).splitlines()[0], how) from error
 
 
-def _missing(source: str | Path, why: str, fix: str) -> CannotStart:
-    return CannotStart("E-WEIGHTS", f"The base '{source}' cannot be loaded.", why=why, fix=fix)
+def _missing(source: str | Path, why: str, fix: str, where: str | Path = "") -> CannotStart:
+    what = f"The base '{source}' cannot be loaded."
+    return CannotStart("E-WEIGHTS", what, where=str(where or source), why=why, fix=fix)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +15,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import CogVideoXDDIMScheduler, CogVideoXPipeline, CogVideoXTransformer3DModel
+from diffusers import (
+    AutoencoderKLCogVideoX,
+    CogVideoXDDIMScheduler,
+    CogVideoXPipeline,
+    CogVideoXTransformer3DModel,
+)
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
+from transformers import T5EncoderModel
 
 from harness.errors import CannotStart, UsageError
 from harness.exvideo.image import to_frames
 from harness.exvideo.misfits import misfits
+from harness.exvideo.pretrained import UNLOADABLE, load_model, quiet, reason
 from harness.model import Frames
 
 # The authors' names -> diffusers', of layers with a matrix; inside a block, and outside.
@@ -87,9 +93,13 @@ def load_pipeline(folder: Path, dtype: torch.dtype = torch.float32) -> CogVideoX
         CannotStart: E-WEIGHTS, a part is missing or unreadable; E-EXTRA, the tokenizer needs a package.
     """
     try:
-        with warnings.catch_warnings():  # the new name of the option is not known to older releases
-            warnings.filterwarnings("ignore", "`torch_dtype` is deprecated", FutureWarning)
-            pipe = CogVideoXPipeline.from_pretrained(folder, torch_dtype=dtype, use_safetensors=True)
+        models = {
+            "transformer": load_model(CogVideoXTransformer3DModel, folder / "transformer", torch_dtype=dtype),
+            "vae": load_model(AutoencoderKLCogVideoX, folder / "vae", torch_dtype=dtype),
+            "text_encoder": load_model(T5EncoderModel, folder / "text_encoder", dtype=dtype),
+        }
+        with quiet():
+            pipe = CogVideoXPipeline.from_pretrained(folder, **models)
     except ImportError as error:
         raise CannotStart(
             "E-EXTRA",
@@ -98,10 +108,15 @@ def load_pipeline(folder: Path, dtype: torch.dtype = torch.float32) -> CogVideoX
             why=str(error).strip().splitlines()[0],
             fix="pip install 'exvideo-bench[cogvideo]'",
         ) from error
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        why = str(error).strip().splitlines()[0]
-        fix = "the folder as diffusers saves it, complete"
-        raise CannotStart("E-WEIGHTS", f"CogVideoX at '{folder}' cannot be loaded.", why=why, fix=fix) from error
+    except UNLOADABLE as error:
+        raise CannotStart(
+            "E-WEIGHTS",
+            "CogVideoX cannot be loaded.",
+            where=str(folder),
+            why=reason(error),
+            fix="harness doctor --fetch 'cogvideox-*'; another base: hf download ID --local-dir DIR, "
+            "then: export HARNESS_COGVIDEOX=DIR",
+        ) from error
     pipe.set_progress_bar_config(disable=True)
     pipe.scheduler = CogVideoXDDIMScheduler.from_config(pipe.scheduler.config)
     return pipe

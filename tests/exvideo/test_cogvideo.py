@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from harness.registry import load_plugins
 from harness.variants.cogvideo import CogVideoX, CogVideoXDirect, CogVideoXExVideo
 from harness.weights import missing
 from tests.exvideo.cog import lora, published_layers, save_cogvideo, save_lora
+from tests.exvideo.test_pretrained import damage
 
 WEIGHT = "ExVideo-CogVideoX-LoRA-129f-v1/ExVideo-CogVideoX-LoRA-129f-v1.safetensors"
 
@@ -153,6 +155,27 @@ def test_a_folder_that_is_not_complete_is_named(tmp_path: Path) -> None:
     with pytest.raises(CannotStart) as caught:
         load_pipeline(tmp_path)
     assert caught.value.code == "E-WEIGHTS"
+
+
+@pytest.mark.parametrize(
+    ("part", "missing", "misshapen"),
+    [
+        ("transformer", "norm_final.bias", "norm_final.weight"),
+        ("vae", "decoder.conv_in.conv.bias", "decoder.conv_in.conv.weight"),
+        ("text_encoder", "encoder.final_layer_norm.weight", "shared.weight"),
+    ],
+)
+def test_weights_of_a_folder_that_do_not_fit_are_named(
+    folder: Path, tmp_path: Path, part: str, missing: str, misshapen: str
+) -> None:
+    shutil.copytree(folder, tmp_path / "base")
+    damage(tmp_path / "base" / part, missing, misshapen, "foreign.weight")
+    with pytest.raises(CannotStart) as caught:
+        load_pipeline(tmp_path / "base")
+    assert (caught.value.code, caught.value.where) == ("E-WEIGHTS", str(tmp_path / "base"))
+    for line in (f"in {part}/", "unknown: foreign.weight", f"missing: {missing}", f"misshapen: {misshapen} (7,)"):
+        assert line in caught.value.why
+    assert "harness doctor --fetch 'cogvideox-*'" in caught.value.fix
 
 
 def test_the_rows_make_videos_that_depend_on_the_lora_and_on_the_noise(here: Path) -> None:
