@@ -14,6 +14,7 @@ from harness.laws import SET_LAWS, VIDEO_LAWS, Finding, Specimen, examine, speci
 from harness.machine import look
 from harness.model import Frames
 from harness.registry import ExtractorSpec, MetricSpec, Registry, VariantSpec, load_plugins
+from harness.responses import RESPONSES
 from harness.scoring import checked_rows
 from harness.suite import LoadedSuite, load_suite
 from harness.variant_laws import NAMES, examine_variant
@@ -23,7 +24,7 @@ from harness.wishes import real_lengths, why_skip
 SUITE = "mini"
 FRAMES = 12
 EXTRACTOR_LAWS = ("rows", "repeatable", "untouched")
-DECLARED = ("still", "shuffle", "flicker", "flip")
+DECLARED = tuple(RESPONSES)
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,14 @@ from harness.weights import safetensors_header
 from harness.weights import shipped as shipped_weight
 from harness.weights import unpinned as unpinned_weight
 from harness.weights_catalogue import known_weight
-from harness.windows_time import window_means, window_ratios
+from harness.windows_time import WINDOWS, window_means, window_of, window_ratios
 
 __all__ = [
     "CAMERA_PARAMS",
     "CUT_PARAMS",
     "FLOW_PARAMS",
     "MOTION_PARAMS",
+    "WINDOWS",
     "CannotStart",
     "Clip",
     "Extractor",
@@ -66,5 +67,6 @@ __all__ = [
     "variant",
     "warp",
     "window_means",
+    "window_of",
     "window_ratios",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 
 import numpy as np
@@ -36,8 +37,8 @@ class Clip:
     def __init__(self, frames: Frames, fps: float, image: Image | None = None, flow: FlowSource | None = None) -> None:
         if frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape or frames.dtype != np.uint8:
             raise ItemError("E-FRAMES", f"A video is uint8 [T, H, W, 3], got {frames.dtype} {list(frames.shape)}.")
-        if not fps > 0:
-            raise ItemError("E-FRAMES", f"A video has a positive frame rate, got {fps}.")
+        if not 0 < fps < math.inf:
+            raise ItemError("E-FRAMES", f"A video has a finite, positive frame rate, got {fps}.")
         self.frames: Frames = _read_only(frames)
         self.fps = float(fps)
         self.image: Image | None = None if image is None else _read_only(image)

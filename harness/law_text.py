@@ -49,6 +49,16 @@ VIDEO_METRIC: Mapping[str, Explained] = {
     "repeatable": Explained(
         "the same clip gives the same score, to the last bit", "seed what you sample; keep nothing between calls"
     ),
+    "alone": Explained(
+        "a clip's score does not depend on the clips that were scored before it", "keep nothing between calls"
+    ),
+    "tells": Explained(
+        "different clips do not all score the same", "look at the clip: a number that never changes is no measure"
+    ),
+    "direction": Explained(
+        "better='lower' or 'higher' comes with a response that shows it",
+        "declare one, such as responds={'flicker': 'worse'}; better='none' is for a number that only describes",
+    ),
     "untouched": Explained(
         "frames, image and flow, which all metrics of a clip share, are left alone",
         "work on a copy: clip.frames.astype(...) or clip.frames.copy()",
@@ -62,6 +72,10 @@ VIDEO_METRIC: Mapping[str, Explained] = {
     ),
     "flicker": Explained(
         "alternating brightness scores as responds={'flicker': ...} promises", "change the promise or the formula"
+    ),
+    "cut": Explained(
+        "a clip with another scene half-way scores as responds={'cut': ...} promises",
+        "change the promise or the formula",
     ),
     "flip": Explained("a mirrored clip scores as responds={'flip': ...} promises", "change the promise or the formula"),
 }

@@ -1,9 +1,10 @@
 """The laws of metrics as functions: each puts one metric to the test and says what it found wrong.
 
-Universal laws hold for every metric: a score is finite or says why not, the same clip gives the same score, a clip is
-left as it was, a set distance ignores the order of its rows, refuses a single row and grows with the distance. Declared
-laws hold for what a metric says of itself (`harness.responses`). Nothing here knows a metric by name, reads a file or
-prints: tests, and whoever accepts a contributed metric, decide what to do with the findings.
+Universal laws hold for every metric: a score is finite or says why not, the same clip gives the same score whatever was
+scored in between, clips are told apart, a clip is left as it was, a set distance ignores the order of its rows, grows
+with the distance and refuses a single row. Declared laws hold for what a metric says of itself (`harness.responses`);
+one that calls a side better has to declare a response that shows which. Nothing here knows a metric by name, reads a
+file or prints: tests, and whoever accepts a contributed metric, decide what to do with the findings.
 """
 
 from __future__ import annotations
@@ -21,14 +22,22 @@ from harness.flow import BACKEND, EstimatedFlow, FlowFields, working_images
 from harness.keys import sha256_bytes
 from harness.model import Features, Frames, Image, Item, Score
 from harness.registry import MetricSpec
+from harness.responses import NEED_A_DIRECTION
 from harness.windows_time import WINDOWS
 
 FPS = 8.0
 LEAST_FRAMES = 9
 SQUEEZE, LIFT, FLICKER = 0.7, 38, 20  # of 255; what is squeezed and lifted leaves room for the flicker
 DIFFERS = 0.05  # of the value; "worse" is at least that
-ALIKE = {"shuffle": 0.02, "flicker": 0.02, "flip": 0.25}  # estimated flow of a mirrored clip is not the mirrored flow
+ALIKE = {
+    "shuffle": 0.02,
+    "flicker": 0.02,
+    "cut": 0.02,
+    "flip": 0.25,
+}  # estimated flow of a mirrored clip is not the mirrored flow
 ROWS, DIM = 40, 6
+ORDER = ("moving", "noise", "flicker")
+APART = ("moving", "still", "noise", "pan", "cut", "other image")
 ITEM = Item("specimen", "a shape that moves steadily", "0" * 64, 127)  # for a metric that asks for the prompt
 
 
@@ -89,6 +98,7 @@ def specimens(moving: Frames) -> dict[str, Specimen]:
         "noise": Specimen(rng.integers(0, 256, moving.shape, dtype=np.uint8), first),
         "wide": Specimen(moving[:, :side], first[:side]),
         "tiny": Specimen(moving[:, :8, :8], first[:8, :8]),
+        "pan": Specimen(np.stack([np.roll(first, side // 6 * t, axis=1) for t in range(len(moving))]), first),
         "no image": Specimen(moving, None),
         "other image": Specimen(moving, np.zeros((32, 48, 3), np.uint8)),
     }
@@ -100,11 +110,13 @@ def _changed(moving: Frames, rng: np.random.Generator) -> dict[str, Specimen]:
     sign = np.array([0, *(1 - 2 * (t % 2) for t in range(1, len(moving)))])  # frame 0 stays what it was
     flickering = np.asarray(calm + FLICKER * sign[:, None, None, None], np.uint8)
     order = np.array([0, *(1 + rng.permutation(len(moving) - 1))])
+    half = len(moving) // 2
     return {
         "still": Specimen(np.repeat(moving[:1], len(moving), axis=0), moving[0]),
         "shuffle": Specimen(moving[order], moving[0]),
         "calm": Specimen(calm, calm[0]),
         "flicker": Specimen(flickering, calm[0]),
+        "cut": Specimen(np.concatenate([moving[:half], 255 - moving[half:, ::-1]]), moving[0]),
         "flip": Specimen(moving[:, :, ::-1], moving[0, :, ::-1]),
     }
 
@@ -165,6 +177,29 @@ def _repeatable(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Iterator[tup
         yield "moving", f"{first} the first time, {second} the second"
 
 
+def _alone(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Iterator[tuple[str, str]]:
+    """A clip's score is its own: the clips scored before it change nothing."""
+    there = {name: outcome(spec, clips[name].clip()) for name in ORDER}
+    back = {name: outcome(spec, clips[name].clip()) for name in reversed(ORDER)}
+    for name in ORDER:
+        if isinstance(there[name], Score) and there[name] != back[name]:
+            yield name, f"{there[name]} in one order of clips, {back[name]} in another"
+
+
+def _tells(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Iterator[tuple[str, str]]:
+    """Not every clip scores the same."""
+    found = {name: outcome(spec, clips[name].clip()) for name in APART}
+    values = {score.value for score in found.values() if isinstance(score, Score) and score.value is not None}
+    if len(values) == 1:
+        yield " and ".join(APART), f"all score {values.pop():g}"
+
+
+def _direction(spec: MetricSpec, _: Mapping[str, Specimen]) -> Iterator[tuple[str, str]]:
+    """A metric with a better side declares a response that shows it."""
+    if spec.better != "none" and not set(spec.responds.values()) & set(NEED_A_DIRECTION):
+        yield "responds", f"{spec.better} is better, and no declared response is {', '.join(NEED_A_DIRECTION)}"
+
+
 def _untouched(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Iterator[tuple[str, str]]:
     """Frames, image and flow, which all metrics of a clip share, are what they were."""
     clip = clips["moving"].clip()
@@ -209,11 +244,16 @@ def _still(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Iterator[tuple[st
 
 
 def _extreme(spec: MetricSpec, clips: Mapping[str, Specimen], still: float, declared: str) -> Iterator[str]:
-    sign = _sign(spec) * (1 if declared == "best" else -1)
-    for name in ("moving", "noise", "shuffle"):
+    sign, beaten = _sign(spec) * (1 if declared == "best" else -1), False
+    for name in ("moving", "noise", "shuffle", "cut"):
         other = outcome(spec, clips[name].clip())
-        if isinstance(other, Score) and other.value is not None and sign * (other.value - still) > 0:
+        if not isinstance(other, Score) or other.value is None:
+            continue
+        beaten = beaten or sign * (other.value - still) < 0
+        if sign * (other.value - still) > 0:
             yield f"declared {declared}, but '{name}' scores {other.value}, the still {still}"
+    if not beaten:
+        yield f"declared {declared}, but no other clip scores less well than its {still}"
 
 
 def _response(change: str, plain: str) -> Law:
@@ -314,10 +354,14 @@ def _set_refuses(spec: MetricSpec, _: Mapping[str, Specimen]) -> Iterator[tuple[
 VIDEO_LAWS: Mapping[str, Law] = {
     "finite": _finite,
     "repeatable": _repeatable,
+    "alone": _alone,
+    "tells": _tells,
+    "direction": _direction,
     "untouched": _untouched,
     "still": _still,
     "shuffle": _response("shuffle", "moving"),
     "flicker": _response("flicker", "calm"),
+    "cut": _response("cut", "moving"),
     "flip": _response("flip", "moving"),
 }
 SET_LAWS: Mapping[str, Law] = {

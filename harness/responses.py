@@ -1,11 +1,12 @@
 """What a metric may declare about its answer to a changed clip: ``@metric(..., responds={"flicker": "worse"})``.
 
-A declaration is a promise that `harness.laws` holds the metric to. Nothing has to be declared; what is not declared is
-not checked.
+A declaration is a promise that `harness.laws` holds the metric to. What is not declared is not checked, but a metric
+that calls a side better has to declare one response that shows which: a best, worst or worse.
 
     still    the first frame held     best | worst | zero | undefined | marked
     shuffle  frames 1, 2, ... mixed   worse | same
     flicker  brightness +-8 %         worse | same
+    cut      another scene half-way   worse | same
     flip     clip and image mirrored  same
 
 ``worse`` is in the direction of ``better``, or not measurable any more; ``same`` is within a few percent; ``marked`` is
@@ -20,6 +21,7 @@ RESPONSES: Mapping[str, tuple[str, ...]] = {
     "still": ("best", "worst", "zero", "undefined", "marked"),
     "shuffle": ("worse", "same"),
     "flicker": ("worse", "same"),
+    "cut": ("worse", "same"),
     "flip": ("same",),
 }
 NEED_A_DIRECTION = ("best", "worst", "worse")

@@ -25,7 +25,7 @@ TOO_SHORT = "fewer than 2 frames"
     summary="scene cuts: places where the picture is replaced by another",
     needs=("flow",),
     params={"flow": FLOW_PARAMS, "cuts": CUT_PARAMS},
-    responds={"still": "best", "flicker": "same", "flip": "same"},
+    responds={"still": "best", "flicker": "same", "cut": "worse", "flip": "same"},
     bounds=(0, None),
 )
 def n_cuts(clip: Clip) -> Score:

@@ -6,7 +6,8 @@ frames per second; unlike it, speeds are per eighth of a second whatever the fra
 the two numbers must not be compared.
 
 Noise and flicker do not count as motion: following the flow has to explain what changes between the frames
-(`harness.flow_motion`).
+(`harness.flow_motion`). Frames that do not show the same things have no motion to speak of: without enough pixels that
+are found again, the clip is excluded.
 
 Fooled by: a camera pan over a still image, which moves every pixel (``residual_speed`` in the detail is what is left
 beside the camera); melting and boiling texture, which moves without going anywhere; and the threshold itself, so read
@@ -35,12 +36,13 @@ from harness.api import (
 RATE = 8.0  # frames per second
 THRESHOLD = 100 * 6 / 256  # % of the short side per 1/8 s
 DYNAMIC_SHARE = 0.25  # of the pairs
+COVERAGE_FLOOR = 0.30  # mean over the pairs
 MIN_PAIRS = 3
 
 
 @metric(
     "dynamic_rate",
-    version=1,
+    version=2,
     better="none",
     aspect="motion",
     headline=True,
@@ -56,6 +58,7 @@ MIN_PAIRS = 3
         "threshold": THRESHOLD,
         "dynamic_share": DYNAMIC_SHARE,
         "min_pairs": MIN_PAIRS,
+        "coverage_floor": COVERAGE_FLOOR,
     },
     responds={"still": "zero", "flicker": "same", "flip": "same"},
     bounds=(0, 1),
@@ -75,6 +78,9 @@ def dynamic_rate(clip: Clip) -> Score:
     keep = np.flatnonzero(clip.usable(gap))
     if len(keep) < MIN_PAIRS:
         return Score.undefined(f"fewer than {MIN_PAIRS} pairs of frames at {RATE:g} fps without a cut")
+    coverage = float(fields.coverage[keep].mean())
+    if coverage < COVERAGE_FLOOR:
+        return Score.excluded("flow finds too little of a frame in the next", coverage=coverage)
     scale = clip.fps / gap / RATE * 100 / clip.short_side
     speed = np.array([fastest(_length(fields.forward[i])) for i in keep]) * scale
     above, motion = float((speed >= THRESHOLD).mean()), clip.motion_at(gap)
@@ -86,7 +92,7 @@ def dynamic_rate(clip: Clip) -> Score:
         **_split(fields, keep, scale),
     }
     profile = window_means(speed, fields.starts[keep], len(clip))
-    return Score(float(dynamic), "ok", "", float(fields.coverage[keep].mean()), detail, profile)
+    return Score(float(dynamic), "ok", "", coverage, detail, profile)
 
 
 def _split(fields: FlowFields, keep: NDArray[np.int64], scale: float) -> dict[str, float]:

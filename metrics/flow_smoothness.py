@@ -85,7 +85,7 @@ def flow_smoothness(clip: Clip) -> Score:
         return Score.excluded("fewer than 3 frames")
     steps = measure(clip)
     if not len(steps.starts):
-        return Score.excluded("no step has enough valid pixels", coverage=steps.coverage)
+        return Score.excluded(_why_unmeasured(clip), coverage=steps.coverage)
     accel = float(steps.turn_mean.mean())
     detail = {
         "accel_px": accel,
@@ -100,6 +100,13 @@ def flow_smoothness(clip: Clip) -> Score:
     detail["r_per_s"] = roughness * clip.fps
     profile = window_ratios(steps.path - steps.turn, steps.path, steps.starts, len(clip))
     return Score(1 - roughness, "ok", "", steps.coverage, detail, profile)
+
+
+def _why_unmeasured(clip: Clip) -> str:
+    usable = clip.usable()
+    if not (usable[1:] & usable[:-1]).any():
+        return "no three frames in a row without a cut between them"
+    return "no step has enough valid pixels"
 
 
 def why_static(motion: Motion) -> str:

@@ -77,16 +77,14 @@ def warp_error(clip: Clip) -> Score:
     found = residuals(clip, 1)
     coverage = float(clip.flow.coverage.mean())
     if not len(found.starts) or len(found.starts) < MIN_SHARE * clip.usable(1).sum():
-        return Score.excluded(
-            "too few pairs of frames have enough valid pixels", coverage=coverage, detail=_state(clip)
-        )
+        return Score.excluded(_why_unmeasured(clip), coverage=coverage, detail=_state(clip))
     value = float(found.error.mean())
     dc = float(found.global_part.mean())
     detail = {
         "rmse_255": 255 * value**0.5,
         "p95": float(np.quantile(found.error, 0.95)),
         "flicker_dc": dc,
-        "flicker_ac": value - dc,
+        "flicker_ac": max(0.0, value - dc),
         **_relative(value, found),
         **_long_range(clip),
         **_state(clip),
@@ -101,6 +99,12 @@ def residuals(clip: Clip, gap: int) -> Residuals:
     keep = np.flatnonzero(clip.usable(gap) & (fields.coverage >= floor))
     rows = np.array([_pair(clip, fields, int(index)) for index in keep], np.float64).reshape(-1, 3)
     return Residuals(rows[:, 0], rows[:, 1], rows[:, 2], fields.coverage[keep], fields.starts[keep])
+
+
+def _why_unmeasured(clip: Clip) -> str:
+    if not clip.usable(1).any():
+        return "every pair of frames straddles a cut"
+    return "too few pairs of frames have enough valid pixels"
 
 
 def _pair(clip: Clip, fields: FlowFields, index: int) -> tuple[float, float, float]:

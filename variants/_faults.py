@@ -23,6 +23,7 @@ from harness.api import Frames
 Normal = Callable[[str, tuple[int, ...]], NDArray[np.float32]]
 """Standard normal noise by stream name and shape, as in `harness.api.Request`."""
 
+CUTS = (0.5, 0.25, 0.75, 0.125, 0.625)  # where they come, as shares of the clip, in this order
 WARM = (1, 0, -1)  # what a drift towards warm colours adds to red, green and blue
 
 
@@ -110,6 +111,15 @@ def palindrome(clip: Frames, strength: float, normal: Normal) -> Frames:
     return clip[np.where(frame < turn, frame, 2 * turn - 1 - frame)]
 
 
+def cut(clip: Frames, strength: float, normal: Normal) -> Frames:
+    """``strength`` scene cuts, one to five, between the clip and another scene: itself mirrored and in negative."""
+    begins = [round(share * len(clip)) for share in CUTS[: round(strength)]]
+    other = np.isin(np.arange(len(clip)), begins).cumsum() % 2 == 1
+    frames = clip.copy()
+    frames[other] = 255 - clip[other, :, ::-1]
+    return frames
+
+
 FAULTS: Mapping[str, Fault] = {
     "flicker": Fault("alternating brightness", "grey levels each way", (2.0, 5.0, 10.0, 15.0, 20.0), flicker),
     "noise": Fault("independent pixel noise", "SD, of full scale", (0.01, 0.02, 0.04, 0.07, 0.1), noise),
@@ -121,6 +131,7 @@ FAULTS: Mapping[str, Fault] = {
     "speed": Fault("playback too fast", "times", (2.0, 3.0, 4.0, 5.0, 6.0), speed),
     "drift": Fault("slow drift to warm colours", "grey levels at the end", (5.0, 10.0, 15.0, 20.0, 25.0), drift),
     "palindrome": Fault("forward, then back", "share of the clip", (0.2, 0.4, 0.6, 0.8, 1.0), palindrome),
+    "cut": Fault("scene cuts", "cuts", (1.0, 2.0, 3.0, 4.0, 5.0), cut),
 }
 
 

@@ -68,6 +68,8 @@ def means(metric: str, kind: str, steps: Sequence[int] = range(6)) -> list[float
         ("ff_ssim", "noise", -1),
         ("ff_psnr", "blur", -1),
         ("ff_psnr", "noise", -1),
+        ("colour_drift", "drift", 1),
+        ("n_cuts", "cut", 1),
     ],
 )
 def test_a_metric_follows_the_fault_that_it_is_meant_to_see(metric: str, kind: str, sign: int) -> None:
@@ -112,6 +114,12 @@ def test_smoothness_ignores_luminance_flicker() -> None:
 def test_first_frame_fidelity_ignores_what_happens_later(kind: str) -> None:
     without, strongest = means("ff_ssim", kind, (0, 5))
     assert strongest == without == pytest.approx(1)
+
+
+@pytest.mark.parametrize("kind", ["flicker", "noise", "jitter", "blur", "drop"])
+def test_colour_drift_ignores_what_is_no_drift(kind: str) -> None:
+    without, strongest = means("colour_drift", kind, (0, 5))
+    assert abs(strongest - without) < 0.25 * (means("colour_drift", "drift", (5,))[0] - without)
 
 
 def test_warp_error_is_hardly_moved_by_a_jitter_that_ruins_smoothness() -> None:

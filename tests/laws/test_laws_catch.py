@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from harness.registry import MetricSpec
 from tests.metrics.moving import pan_frames
 
 CLIPS = specimens(pan_frames(1, 9, 32))
+KEPT: dict[str, Score] = {}
+SEEN: list[bytes] = []
 RANDOM = np.random.default_rng(0)
 
 
@@ -77,6 +80,15 @@ def writes_flow(clip: Clip) -> Score:
     return Score(0.0)
 
 
+def first_for_ever(clip: Clip) -> Score:
+    return KEPT.setdefault("first", brightness(clip))
+
+
+def counts_clips(clip: Clip) -> Score:
+    SEEN.append(clip.frames.tobytes())
+    return Score(float(sum(a != b for a, b in pairwise(SEEN))))
+
+
 def changes_the_rate(clip: Clip) -> Score:
     clip.fps = 1.0
     return Score(0.0)
@@ -92,6 +104,10 @@ def changes_the_rate(clip: Clip) -> Score:
         (raises, "finite"),
         (lambda _: Score(1.0, coverage=1.5), "finite"),
         (random, "repeatable"),
+        (counts_clips, "alone"),
+        (first_for_ever, "tells"),
+        (lambda _: Score(0.5), "tells"),
+        (change, "direction"),
         (writes_frames, "untouched"),
         (writes_flow, "untouched"),
         (changes_the_rate, "untouched"),
@@ -129,26 +145,43 @@ def test_a_universal_law_catches_what_breaks_it(function: Callable[[Clip], Any],
 def test_a_declared_law_compares_with_the_declaration(
     function: Callable[[Clip], Score], better: Direction, declared: Mapping[str, str], kept: bool
 ) -> None:
-    broken = {finding.law for finding in examine(video(function, better, declared), CLIPS)}
+    broken = {finding.law for finding in examine(video(function, better, declared), CLIPS)} - {"direction"}
     assert broken == (set() if kept else set(declared))
 
 
-def test_what_is_not_declared_is_not_checked() -> None:
-    assert examine(video(change), CLIPS) == []
+def test_what_is_not_declared_is_not_checked_but_a_better_side_must_show() -> None:
+    assert examine(video(change, "none"), CLIPS) == []
     assert examine(video(brightness, "none"), CLIPS) == []
+    (found,) = examine(video(change, "lower"), CLIPS)
+    assert (found.law, found.specimen) == ("direction", "responds")
+    assert examine(video(change, "lower", {"flicker": "worse"}), CLIPS) == []
+
+
+def test_a_negated_metric_cannot_pass_with_its_old_direction() -> None:
+    def negated(clip: Clip) -> Score:
+        score = change(clip)
+        return score if score.value is None else Score(-score.value)
+
+    assert {f.law for f in examine(video(negated, "lower", {"flicker": "worse"}), CLIPS)} == {"flicker"}
+    assert {f.law for f in examine(video(negated, "lower", {"still": "best"}), CLIPS)} == {"still"}
+
+
+def test_a_tie_with_every_clip_makes_no_winner() -> None:
+    spec = video(lambda clip: Score(float(len(clip))), "lower", {"still": "best"})
+    assert {f.law for f in examine(spec, CLIPS)} >= {"still"}
 
 
 def test_an_error_that_names_the_video_is_an_answer_except_for_the_ordinary_clip() -> None:
     def choosy(clip: Clip) -> Score:
         if len(clip) < 9 or min(clip.frames.shape[1:3]) < 32:
             raise ItemError("E-FRAMES", "too small")
-        return Score(1.0)
+        return brightness(clip)
 
     def refuses_all(clip: Clip) -> Score:
         raise ItemError("E-FRAMES", "never")
 
-    assert examine(video(choosy), CLIPS) == []
-    assert [finding.specimen for finding in examine(video(refuses_all), CLIPS)] == ["moving"]
+    assert examine(video(choosy, "none"), CLIPS) == []
+    assert [finding.specimen for finding in examine(video(refuses_all, "none"), CLIPS)] == ["moving"]
 
 
 def first_row(a: Features, b: Features) -> float:
@@ -185,7 +218,8 @@ def test_laws_of_set_metrics(spec: MetricSpec, laws: set[str]) -> None:
 
 
 def test_every_law_has_a_case_and_says_what_it_demands() -> None:
-    assert {"finite", "repeatable", "untouched", "still", "shuffle", "flicker", "flip"} == set(VIDEO_LAWS)
+    universal = {"finite", "repeatable", "alone", "tells", "direction", "untouched"}
+    assert universal | {"still", "shuffle", "flicker", "cut", "flip"} == set(VIDEO_LAWS)
     assert {"finite", "repeatable", "grows", "refuses"} == set(SET_LAWS)
     assert all(law.__doc__ for law in (*VIDEO_LAWS.values(), *SET_LAWS.values()))
 

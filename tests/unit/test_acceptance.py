@@ -12,6 +12,7 @@ from harness.acceptance import Verdict
 from harness.api import check_plugin
 from harness.errors import UsageError
 from harness.laws import SET_LAWS, VIDEO_LAWS
+from harness.responses import RESPONSES
 from tests.unit.fresh import registry_apart
 
 HEAD = """
@@ -111,14 +112,14 @@ def test_metrics_and_extractors_are_examined(tmp_path: Path) -> None:
 @metric("bright", version=1, better="none", unit="of 1", summary="x", responds={"flip": "same"})
 def bright(clip): return Score(float(clip.frames.mean()) / 255)
 
-@metric("words", version=1, better="none", unit="", summary="length of the prompt")
-def words(clip, item): return Score(float(len(item.prompt)))
+@metric("words", version=1, better="none", unit="", summary="letters for a bright clip")
+def words(clip, item): return Score(float(len(item.prompt) * clip.frames.mean()))
 
-@metric("odd", version=1, better="lower", unit="", summary="x", responds={"flip": "same"})
+@metric("odd", version=1, better="none", unit="", summary="x", responds={"flip": "same"})
 def odd(clip):
     return Score(1.0 + float(np.argmax(clip.frames.mean((0, 1, 3)))))
 
-@metric("ratio", version=1, better="lower", unit="", summary="x")
+@metric("ratio", version=1, better="none", unit="", summary="x")
 def ratio(clip):
     return Score(1 / float(clip.frames.mean()))
 
@@ -135,7 +136,8 @@ def fd_colour(generated, reference): return frechet_distance(generated.rows, ref
 def backwards(generated, reference): return frechet_distance(generated.rows, reference.rows)
 """,
     )
-    assert verdicts["bright@1"] == Verdict("metric", "bright@1", ("finite", "repeatable", "untouched", "flip"))
+    asked = tuple(law for law in VIDEO_LAWS if law not in RESPONSES or law == "flip")
+    assert verdicts["bright@1"] == Verdict("metric", "bright@1", asked)
     assert verdicts["words@1"].findings == ()
     assert {f.law for f in verdicts["odd@1"].findings} == {"flip"}
     (finding,) = verdicts["ratio@1"].findings

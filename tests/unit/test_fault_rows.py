@@ -51,15 +51,15 @@ def sources(frames: Frames) -> list[int]:
     return [next(i for i, original in enumerate(REAL) if np.array_equal(frame, original)) for frame in frames]
 
 
-def test_ten_kinds_of_five_steps_and_one_clip_without_fault() -> None:
-    assert len(KINDS) == 10
-    assert len(ROWS) == 51
+def test_eleven_kinds_of_five_steps_and_one_clip_without_fault() -> None:
+    assert len(KINDS) == 11
+    assert len(ROWS) == 56
     assert {spec.role for spec in ROWS.values()} == {"control"}
     for kind in KINDS:
         steps = [spec.config for spec in ROWS.values() if spec.config.kind == kind]
         assert [config.step for config in steps] == [1, 2, 3, 4, 5]
         assert all(a.strength < b.strength for a, b in pairwise(steps))
-    assert len({spec.key for spec in ROWS.values()}) == 51
+    assert len({spec.key for spec in ROWS.values()}) == 56
 
 
 def test_the_row_without_fault_is_the_real_clip() -> None:
@@ -71,8 +71,8 @@ def test_a_fault_keeps_shape_and_type_repeats_itself_and_grows(kind: str) -> Non
     clips = [at(kind, step) for step in range(1, 6)]
     assert all(clip.shape == REAL.shape and clip.dtype == np.uint8 for clip in clips)
     assert np.array_equal(clips[2], at(kind, 3))
-    # A faster clip soon shows other content, which is far from the original whatever the speed: its motion grows.
-    distances = [motion(REAL), *map(motion, clips)] if kind == "speed" else [0.0, *map(distance, clips)]
+    # Other content is far from the original however much there is of it: what grows is the change between frames.
+    distances = [motion(REAL), *map(motion, clips)] if kind in ("speed", "cut") else [0.0, *map(distance, clips)]
     assert all(a < b for a, b in pairwise(distances)), distances
 
 
@@ -167,6 +167,14 @@ def test_drift_leaves_the_first_frame_and_turns_towards_warm() -> None:
     assert (change[0] == 0).all()
     assert (np.diff(change[:, 0]) >= -0.5).all()
     assert change[-1] == pytest.approx([25, 0, -25], abs=0.5)
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 4, 5])
+def test_cut_has_that_many_and_keeps_the_first_frame(step: int) -> None:
+    frames = at("cut", step)
+    changes = np.abs(np.diff(frames.astype(np.int16), axis=0)).mean((1, 2, 3))
+    assert int((changes > 20).sum()) == step
+    assert np.array_equal(frames[0], REAL[0])
 
 
 @pytest.mark.parametrize(("step", "turn"), [(1, 18), (3, 14), (5, 10)])
