@@ -9,7 +9,7 @@ from typing import Any
 from harness.ablation import Ablation, Answer, Finding
 from harness.model import Direction
 from harness.submission import PublishedMetric
-from harness.table_text import decimals, latex, markdown, number, p_text, signed
+from harness.table_text import decimals, escape_markdown, latex, markdown, number, p_text, signed
 
 Table = tuple[str, list[str], list[list[str]]]  # heading, column names, rows
 ARROWS: dict[Direction, str] = {"higher": " ↑", "lower": " ↓", "none": ""}
@@ -48,9 +48,11 @@ def notes(found: Ablation) -> Iterator[str]:
 
 def as_markdown(found: Ablation) -> str:
     """For a pull request or a page."""
-    parts = [f"## {title(found)}"]
-    parts += [f"### {heading}\n\n{markdown(headers, rows)}" for heading, headers, rows in tables(found)]
-    return "\n\n".join([*parts, "\n".join(f"- {note}" for note in notes(found))])
+    parts = [f"## {escape_markdown(title(found))}"]
+    parts += [
+        f"### {escape_markdown(heading)}\n\n{markdown(headers, rows)}" for heading, headers, rows in tables(found)
+    ]
+    return "\n\n".join([*parts, "\n".join(f"- {escape_markdown(note)}" for note in notes(found))])
 
 
 def as_latex(found: Ablation) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.compare import NOT_SEEN, Column, Comparison, Estimate
 from harness.power import SEEDS
-from harness.table_text import decimals, latex, markdown, number, p_text, signed
+from harness.table_text import counted, decimals, escape_markdown, latex, markdown, number, p_text, signed
 
 HEADERS = ("metric", "A", "B", "B − A", "interval", "n", "p", "verdict")
 ARROWS = {"higher": " ↑", "lower": " ↓", "none": ""}
@@ -19,7 +19,8 @@ def title(found: Comparison) -> str:
     """What is compared with what, and how."""
     most = max(column.n for column in found.columns)
     seeds = f" ({found.seeds} seeds averaged)" if found.seeds > 1 else ""
-    family = f"Holm-adjusted over {found.family} metrics" if found.family else "p not adjusted for several metrics"
+    tests = counted(found.family, "metric")
+    family = f"Holm-adjusted over {tests}" if found.family else "p not adjusted for several metrics"
     level = f"{100 * (1 - found.alpha):g} % intervals"
     chosen = f" with {found.where}" if found.where else ""
     return f"{found.suite} · paired over {most} of {found.items} items{chosen}{seeds} · B − A · {level} · {family}"
@@ -54,7 +55,8 @@ def notes(found: Comparison, every: bool = False) -> Iterator[str]:
             for reason, items in lost.items():
                 most = len(items) if every else MAX_NAMES
                 listed = ", ".join(items[:most]) + (", …" if len(items) > most else "")
-                yield f"! {column.metric.label}: {len(items)} items only the other has, {side}: {reason} ({listed})"
+                some = counted(len(items), "item")
+                yield f"! {column.metric.label}: {some} only the other has, {side}: {reason} ({listed})"
     for reason in dict.fromkeys(found.omitted.values()):
         labels = [label for label, why in found.omitted.items() if why == reason]
         yield f"! left out: {', '.join(labels)} ({reason})"
@@ -81,7 +83,7 @@ def power_rows(found: Comparison) -> tuple[list[str], list[list[str]]]:
             by_seeds = {need.seeds: _count(need.items) for need in column.needed}
             cells = [by_seeds.get(seeds, "?") for seeds in SEEDS]
             made.append([_label(column), number(wanted, decimals((wanted,))), *cells])
-    return ["metric", "difference", *(f"{seeds} seed{'s' * (seeds != 1)}" for seeds in SEEDS)], made
+    return ["metric", "difference", *(counted(seeds, "seed") for seeds in SEEDS)], made
 
 
 def _count(items: int | None) -> str:
@@ -95,8 +97,8 @@ def item_page(suite: str, item: str) -> str:
 
 def as_markdown(found: Comparison) -> str:
     """For a pull request."""
-    parts = [title(found), f"A is {found.a}, B is {found.b}.", markdown(HEADERS, rows(found))]
-    parts += ["\n".join(f"- {note.removeprefix('! ')}" for note in notes(found))]
+    parts = [escape_markdown(title(found)), f"A is {found.a}, B is {found.b}.", markdown(HEADERS, rows(found))]
+    parts += ["\n".join(f"- {escape_markdown(note.removeprefix('! '))}" for note in notes(found))]
     if found.power_percent is not None:
         parts += [power_title(found), markdown(*power_rows(found))]
     return "\n\n".join(part for part in parts if part)

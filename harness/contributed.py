@@ -18,6 +18,7 @@ from harness.errors import EXIT_DONE, EXIT_REFUSED, EXIT_USAGE, HarnessError
 from harness.replication import level_of
 from harness.replication import read as read_replication
 from harness.submission import MAX_BYTES, Submission
+from harness.table_text import counted
 from harness.validate import validate
 
 PUBLISHED, REPLICATIONS = Path("results/published"), Path("results/replications")
@@ -64,7 +65,8 @@ def report(lines: Sequence[Line]) -> str:
     order = ("error", "warning", "ok")
     told = [f"{line.severity:<8} {line.path}  {line.text}" for s in order for line in lines if line.severity == s]
     errors = sum(line.severity == "error" for line in lines)
-    return "\n".join([*told, f"{len({line.path for line in lines})} files, {errors} errors"])
+    files = counted(len({line.path for line in lines}), "file")
+    return "\n".join([*told, f"{files}, {counted(errors, 'error')}"])
 
 
 def _judge(change: Change, base: Path, head: Path) -> Iterator[Line]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +17,8 @@ from harness.site_board import Board, BoardRow, Cell, build_board, has_column
 from harness.site_docs import MetricDoc, metric_docs
 from harness.site_text import instant
 from harness.submission import PublishedMetric, PublishedRow, PublishedVariant, Submission
-from harness.validate import Report, validate
+from harness.validate import Report
+from harness.validate_together import validate_all
 
 
 @dataclass(frozen=True)
@@ -138,24 +138,25 @@ def load_site(paths: Iterable[Path]) -> tuple[SiteModel, tuple[Refusal, ...]]:
     Raises:
         Refused: E-PUBLISH, no file is left.
     """
-    read: list[Report] = []
+    kept: dict[tuple[str, str], Source] = {}
     refused: list[Refusal] = []
     calibrations: list[Experiment] = []
-    for path in sorted(paths):
-        report = validate(path)
-        why = _refusal(report)
-        if why:
-            refused.append(Refusal(path.name, why))
-        elif path.name == calibration_data.NAME:
+    for report in validate_all(sorted(paths)):
+        path, submission = report.path, report.submission
+        if not report.accepted:
+            refused.append(Refusal(path.name, _why(report)))
+        elif submission is None:
             calibrations.append(calibration_data.read(path).experiment)
         else:
-            read.append(report)
-    kept, conflicts = _without_conflicts(read)
+            warnings = tuple(f"{p.pointer} {p.message}".strip() for p in report.problems)
+            place = submission.suite.label, submission.variant.label
+            kept[place] = Source(submission, warnings, level_of(path, submission))
     if not kept:
-        why = "\n".join(f"{r.file}: {r.why}" for r in [*refused, *conflicts])
+        why = "\n".join(f"{r.file}: {r.why}" for r in refused)
         fix = "harness export writes published files, harness validate checks them"
         raise Refused("E-PUBLISH", "There is nothing to publish.", why=why or "no published file was given", fix=fix)
-    return build_site(kept, metric_docs(), calibrations), (*refused, *conflicts)
+    # Where a file lies must not show in the site.
+    return build_site([kept[place] for place in sorted(kept)], metric_docs(), calibrations), tuple(refused)
 
 
 def build_site(
@@ -193,33 +194,9 @@ def headline(board: Board) -> PublishedMetric | None:
     return next((m for m in board.metrics if m.scope == "video" and m.better != "none"), None)
 
 
-def _refusal(report: Report) -> str:
-    """Why a file cannot be shown; empty when it can."""
-    errors = [f"{p.pointer} {p.message}".strip() for p in report.problems if p.severity == "error"]
-    if not errors and report.submission is not None and not report.submission.rows:
-        errors.append("/rows is empty: there is nothing to show")
-    return "; ".join(errors)
-
-
-def _without_conflicts(reports: Sequence[Report]) -> tuple[list[Source], list[Refusal]]:
-    read = [(report, submission) for report in reports if (submission := report.submission) is not None]
-    keys: dict[str, Counter[str]] = {}
-    for _, submission in read:
-        keys.setdefault(submission.suite.label, Counter())[submission.suite_key] += 1
-    chosen = {label: min(count, key=lambda key: (-count[key], key)) for label, count in keys.items()}
-    kept: dict[tuple[str, str], Source] = {}
-    refused = []
-    for report, submission in read:
-        suite, place = submission.suite, (submission.suite.label, submission.variant.label)
-        if submission.suite_key != chosen[suite.label]:
-            why = f"made with another {suite.label} (key {submission.suite_key}, the others have {chosen[suite.label]})"
-            refused.append(Refusal(report.path.name, why))
-        elif place in kept:
-            refused.append(Refusal(report.path.name, f"{place[1]} on {place[0]} is already given by another file"))
-        else:
-            warnings = tuple(f"{p.pointer} {p.message}".strip() for p in report.problems)
-            kept[place] = Source(submission, warnings, level_of(report.path, submission))
-    return [kept[place] for place in sorted(kept)], refused  # where a file lies must not show in the site
+def _why(report: Report) -> str:
+    """Why a file cannot be shown."""
+    return "; ".join(f"{p.pointer} {p.message}".strip() for p in report.problems if p.severity == "error")
 
 
 def _retire(boards: Iterable[Board]) -> tuple[Board, ...]:

@@ -10,13 +10,13 @@ _LATEX = {
     **{"±": r"$\pm$", "−": r"$-$", "×": r"$\times$", "≥": r"$\geq$", "↓": r"$\downarrow$", "↑": r"$\uparrow$"},
     **{"–": "--", "·": r"$\cdot$", "→": r"$\to$"},
 }
-_MARKDOWN = {"\\": "\\\\", "|": "\\|", "<": "&lt;", ">": "&gt;", "*": "\\*", "`": "\\`", "[": "\\["}
+_MARKDOWN = {"\\": "\\\\", "|": "\\|", "<": "&lt;", ">": "&gt;", "*": "\\*", "`": "\\`", "[": "\\[", "&": "&amp;"}
 
 
 def markdown(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A pipe table. What has a meaning in Markdown or HTML is escaped."""
     lines = [headers, ["---"] * len(headers), *rows]
-    escaped = [line if n == 1 else [_translate(cell, _MARKDOWN) for cell in line] for n, line in enumerate(lines)]
+    escaped = [line if n == 1 else [escape_markdown(cell) for cell in line] for n, line in enumerate(lines)]
     return "\n".join(f"| {' | '.join(line)} |" for line in escaped)
 
 
@@ -27,6 +27,16 @@ def latex(headers: Sequence[str], rows: Iterable[Sequence[str]], caption: str = 
     lines += [rf"\begin{{tabular}}{{l{'r' * (len(headers) - 1)}}}", r"\toprule"]
     body = [" & ".join(escape_latex(cell) for cell in line) + r" \\" for line in (headers, *rows)]
     return "\n".join([*lines, body[0], r"\midrule", *body[1:], r"\bottomrule", r"\end{tabular}", r"\end{table}"])
+
+
+def escape_markdown(text: str) -> str:
+    """Text as Markdown shows it: no link, image, HTML or emphasis comes of it."""
+    return _translate(text, _MARKDOWN)
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 item``, ``2 items``, ``1,000 items``."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def escape_latex(text: str) -> str:

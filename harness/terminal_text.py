@@ -9,6 +9,7 @@ from harness.coordinator import Outcome
 from harness.plan import Plan
 from harness.status import Status
 from harness.summary import Cell, Summary
+from harness.table_text import counted
 
 MANY_ALIKE = 3  # more rows than these that are skipped for one reason are one line
 
@@ -53,7 +54,7 @@ def outcome_line(summary: Summary, plan: Plan, outcome: Outcome, run_id: str) ->
     if outcome.left:
         parts.append(f"{outcome.left} to do")
     if summary.skipped:
-        parts.append(f"{len(summary.skipped)} variants skipped")
+        parts.append(f"{counted(len(summary.skipped), 'variant')} skipped")
     state = " interrupted, nothing lost" if outcome.interrupted else ""
     return f"{', '.join(parts)} · run {run_id[:8]}{state}"
 

@@ -5,22 +5,24 @@ A file that cannot be parsed has one problem, its first; a file that can is put 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import calibration_data
 from harness.calibration import analyse
+from harness.calibration_data import CalibrationFile
 from harness.errors import HarnessError
 from harness.jsonread import JsonError
 from harness.model import Suite
 from harness.submission import MAX_BYTES, Submission, parse, relative_path
 from harness.suite import load_suite
-from harness.validate_rules import RULES, Problem, Rule, Subject, digests
+from harness.validate_earlier import calibration_changes
+from harness.validate_rules import RULES, Problem, Rule, Subject, backwards, digests, redeclared
 
 if TYPE_CHECKING:
-    from harness.registry import MetricSpec
+    from harness.registry import Registry
 
 MAX_PROBLEMS = 12  # of one rule; more are counted, not listed
 
@@ -53,14 +55,17 @@ def validate(path: Path, base: Path | None = None) -> Report:
     try:
         content = _content(path)
         if path.name == calibration_data.NAME:
-            return _calibration(path, content)
+            return _calibration(path, content, base)
         submission = parse(content)
     except OSError as error:
         return Report(path, (Problem("schema", "error", "", f"cannot be read: {error.strerror}"),), None)
     except JsonError as error:
         return Report(path, (Problem(error.rule, "error", error.pointer, error.message),), None)
     known = _installed(submission.suite)
-    subject = Subject(path, submission, known, len(content), _metrics(), _earlier(submission, base))
+    registry = _registry()
+    subject = Subject(
+        path, submission, known, len(content), registry.metrics, _earlier(submission, base), _keys(registry)
+    )
     return Report(path, tuple(problem for rule in RULES for problem in _apply(rule, subject)), submission)
 
 
@@ -70,11 +75,19 @@ def _content(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _metrics() -> Mapping[str, MetricSpec]:
-    """The installed metrics by name."""
+def _registry() -> Registry:
     from harness.registry import load_plugins
 
-    return load_plugins().metrics
+    return load_plugins()
+
+
+def _keys(registry: Registry) -> dict[str, str]:
+    """The installed metrics' keys by label; a set metric without its extractor has none."""
+    return {
+        spec.label: registry.metric_key(spec)
+        for spec in registry.metrics.values()
+        if not spec.extractor or spec.extractor in registry.extractors
+    }
 
 
 def _earlier(submission: Submission, base: Path | None) -> Submission | None:
@@ -89,16 +102,31 @@ def _earlier(submission: Submission, base: Path | None) -> Submission | None:
         return None
 
 
-def _calibration(path: Path, content: bytes) -> Report:
+def _earlier_calibration(found: CalibrationFile, base: Path | None) -> CalibrationFile | None:
+    """The calibration that a file would replace, None where that is new or no longer readable."""
+    if base is None:
+        return None
+    path = base / calibration_data.place(found.suite.name, found.suite.version)
+    try:
+        return calibration_data.parse(path.read_bytes()) if path.is_file() else None
+    except JsonError:
+        return None
+
+
+def _calibration(path: Path, content: bytes, base: Path | None) -> Report:
     found = calibration_data.parse(content)
-    expected = calibration_data.place(found.suite.name, found.suite.version)
-    problems = []
-    if path.resolve().parts[-2:] != expected.parts:
-        problems.append(Problem("name", "error", "", f"must be called {expected}"))
-    for pointer, message in digests(found.suite_key, found.suite, _installed(found.suite)):
-        problems.append(Problem("suite-digest", "error", pointer, message))
-    if analyse(found.experiment) is None:
-        problems.append(Problem("complete", "error", "/steps", "lack the clip without fault, or any fault"))
+    expected, before = calibration_data.place(found.suite.name, found.suite.version), _earlier_calibration(found, base)
+    misplaced = [] if path.resolve().parts[-2:] == expected.parts else [("", f"must be called {expected}")]
+    lacking = [("/steps", "lack the clip without fault, or any fault")] if analyse(found.experiment) is None else []
+    checked: dict[str, Iterable[tuple[str, str]]] = {
+        "name": misplaced,
+        "suite-digest": digests(found.suite_key, found.suite, _installed(found.suite)),
+        "as-installed": redeclared(found.metrics, _registry().metrics),
+        "plausible": backwards(found.run),
+        "unchanged": [] if before is None else calibration_changes(before, found),
+        "complete": lacking,
+    }
+    problems = [p for rule, told in checked.items() for p in _listed(rule, "error", told)]
     if found.run.git_dirty:
         problems.append(Problem("clean", "warning", "/run/git_dirty", "the source had changes that are in no commit"))
     return Report(path, tuple(problems), None)
@@ -110,11 +138,15 @@ def published_files(target: Path) -> list[Path]:
 
 
 def _apply(rule: Rule, subject: Subject) -> Iterator[Problem]:
-    found = list(rule.check(subject))
+    return _listed(rule.name, rule.severity, rule.check(subject))
+
+
+def _listed(rule: str, severity: str, told: Iterable[tuple[str, str]]) -> Iterator[Problem]:
+    found = list(told)
     for pointer, message in found[:MAX_PROBLEMS]:
-        yield Problem(rule.name, rule.severity, pointer, message)
+        yield Problem(rule, severity, pointer, message)
     if len(found) > MAX_PROBLEMS:
-        yield Problem(rule.name, rule.severity, "", f"and {len(found) - MAX_PROBLEMS} more of this kind")
+        yield Problem(rule, severity, "", f"and {len(found) - MAX_PROBLEMS} more of this kind")
 
 
 def _installed(suite: Suite) -> Suite | None:

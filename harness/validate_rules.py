@@ -1,6 +1,7 @@
 """What a published result must satisfy, as data: one table for `harness validate`, the tests and the site.
 
-`STRUCTURE` are the rules that reading a file finds broken, `RULES` those that a file which can be read is put to.
+`STRUCTURE` are the rules that reading a file finds broken, `RULES` those that a file which can be read is put to, and
+`TOGETHER` those that files are put to which are published side by side (`harness.validate_together`).
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.jsonread import shown
 from harness.model import Score, Suite
 from harness.set_detail import SetDetail
 from harness.stats_sets import recombined
-from harness.submission import PublishedRow, PublishedSetScore, Submission, relative_path
+from harness.submission import PublishedMetric, PublishedRun, PublishedSetScore, Submission, relative_path
+from harness.validate_earlier import result_changes
 
 if TYPE_CHECKING:
     from harness.registry import MetricSpec
@@ -41,7 +44,7 @@ class Subject:
     """A parsed file and what it is held against.
 
     ``known`` is the installed suite of that name, if any; ``metrics`` are the installed ones by name; ``earlier`` is
-    the result that the file would replace.
+    the result that the file would replace. ``keys`` are those of the installed metrics, by label.
     """
 
     path: Path
@@ -50,6 +53,7 @@ class Subject:
     size: int = 0  # bytes
     metrics: Mapping[str, MetricSpec] = field(default_factory=dict)
     earlier: Submission | None = None
+    keys: Mapping[str, str] = field(default_factory=dict)
 
     def scores(self) -> Iterator[tuple[str, str, Score]]:
         """Every score of a video: its pointer, its metric's label, itself."""
@@ -151,10 +155,16 @@ def _complete(subject: Subject) -> Iterator[tuple[str, str]]:
         yield "/rows", f"{len(suite.items) * len(suite.seeds) - len(missing)} videos, missing {len(missing)} ({some})"
 
 
+def _rows(subject: Subject) -> Iterator[tuple[str, str]]:
+    if not subject.submission.rows:
+        yield "/rows", "is empty: there is nothing to show"
+
+
 def _plausible(subject: Subject) -> Iterator[tuple[str, str]]:
+    yield from backwards(subject.submission.run)
     for index, row in enumerate(subject.submission.rows):
-        if row.seconds is not None and not 0 <= row.seconds < MAX_SECONDS:
-            yield f"/rows/{index}/seconds", f"{row.seconds} is not between 0 and {MAX_SECONDS}"
+        if row.seconds is not None and not 0 < row.seconds < MAX_SECONDS:
+            yield f"/rows/{index}/seconds", f"{row.seconds} is not above 0 and below {MAX_SECONDS}"
     for pointer, _, score in subject.scores():
         if score.coverage is not None and not 0 <= score.coverage <= 1:
             yield f"{pointer}/coverage", f"{score.coverage} is not between 0 and 1"
@@ -162,10 +172,26 @@ def _plausible(subject: Subject) -> Iterator[tuple[str, str]]:
     for index, done in enumerate(subject.submission.set_scores):
         if done.n > limit:
             yield f"/set_scores/{index}/n", f"{done.n} items, the suite has {limit}"
-        if done.ci_low is not None and done.ci_high is not None and done.ci_low > done.ci_high:
-            yield f"/set_scores/{index}", f"its interval ends before it begins: {done.ci_low} to {done.ci_high}"
-        if not _agrees(done):
-            yield f"/set_scores/{index}/stderr", f"{done.stderr} is not that of the values in detail/jackknife"
+        yield from _impossible_spread(f"/set_scores/{index}", done)
+
+
+def _impossible_spread(pointer: str, score: PublishedSetScore) -> Iterator[tuple[str, str]]:
+    low, high = score.ci_low, score.ci_high
+    if low is not None and high is not None and low > high:
+        yield pointer, f"its interval ends before it begins: {low} to {high}"
+    elif (low is not None and score.value < low) or (high is not None and score.value > high):
+        yield f"{pointer}/value", f"{score.value} lies outside its own interval, {low} to {high}"
+    if score.stderr is not None and score.stderr < 0:
+        yield f"{pointer}/stderr", f"{score.stderr} is below 0"
+    elif not _agrees(score):
+        yield f"{pointer}/stderr", f"{score.stderr} is not that of the values in detail/jackknife"
+
+
+def backwards(run: PublishedRun) -> Iterator[tuple[str, str]]:
+    """What is wrong with the order of a run's times, as (pointer, message)."""
+    start, end = _time(run.started_at), _time(run.finished_at or "")
+    if start is not None and end is not None and end < start:
+        yield "/run/finished_at", f"is {run.finished_at}, before the start at {run.started_at}"
 
 
 def _agrees(score: PublishedSetScore) -> bool:
@@ -190,40 +216,44 @@ def _range(subject: Subject) -> Iterator[tuple[str, str]]:
             yield f"/set_scores/{index}/value", why
 
 
+def _as_installed(subject: Subject) -> Iterator[tuple[str, str]]:
+    return redeclared(subject.submission.metrics, subject.metrics)
+
+
+def redeclared(metrics: Sequence[PublishedMetric], known: Mapping[str, MetricSpec]) -> Iterator[tuple[str, str]]:
+    """Where columns are declared otherwise than the installed metrics (by name) of their versions: (pointer, message).
+
+    A turned direction would turn every verdict, and rank the worst first.
+    """
+    for index, metric in enumerate(metrics):
+        spec = known.get(metric.name)
+        if spec is None or spec.version != metric.version:
+            continue
+        for name in ("better", "unit", "scope"):
+            mine, theirs = getattr(metric, name), getattr(spec, name)
+            if mine != theirs:
+                yield f"/metrics/{index}/{name}", f"is {shown(mine)}, the installed {spec.label} has {theirs!r}"
+
+
 def _current(subject: Subject) -> Iterator[tuple[str, str]]:
     for index, metric in enumerate(subject.submission.metrics):
-        known = subject.metrics.get(metric.name)
+        known, key = subject.metrics.get(metric.name), subject.keys.get(metric.label)
         if known is None:
             yield f"/metrics/{index}", f"{metric.label} is not installed here, so its range could not be checked"
         elif known.version != metric.version:
             yield f"/metrics/{index}/version", f"{metric.label} is not the installed {known.label}"
+        elif key is not None and key != metric.key:
+            yield f"/metrics/{index}/key", f"is {metric.key}, the installed has {key}: other parameters or weights"
 
 
 def _unchanged(subject: Subject) -> Iterator[tuple[str, str]]:
-    before, now = subject.earlier, subject.submission
-    if before is None or before.run.id != now.run.id:
-        return
-    rows = {(row.item, row.seed): row for row in now.rows}
-    for old in before.rows:
-        new = rows.get((old.item, old.seed))
-        if new != old:
-            what = "is gone" if new is None else f"has changed in {', '.join(_changes(old, new))}"
-            yield "/rows", f"{old.item} s{old.seed} {what}, and the run is still {now.run.id}"
-
-
-def _changes(old: PublishedRow, new: PublishedRow) -> Iterator[str]:
-    for name in ("video", "frames", "seconds"):
-        if getattr(old, name) != getattr(new, name):
-            yield name
-    for label in sorted({*old.scores, *new.scores}):
-        if old.scores.get(label) != new.scores.get(label):
-            yield label
+    return iter(()) if subject.earlier is None else result_changes(subject.earlier, subject.submission)
 
 
 def demands() -> list[tuple[str, str, str]]:
     """Every rule: its name, how bad a breach is, and what it demands."""
-    structure = [(name, "error", demand) for name, demand in STRUCTURE.items()]
-    return structure + [(rule.name, rule.severity, rule.demand) for rule in RULES]
+    structure, together = ([(name, "error", said) for name, said in told.items()] for told in (STRUCTURE, TOGETHER))
+    return [*structure, *((rule.name, rule.severity, rule.demand) for rule in RULES), *together]
 
 
 def _welcome(subject: Subject) -> Iterator[tuple[str, str]]:
@@ -236,15 +266,17 @@ def _times(subject: Subject) -> Iterator[tuple[str, str]]:
     for name, text in (("started_at", run.started_at), ("finished_at", run.finished_at)):
         if text is None:
             yield f"/run/{name}", "is missing: the run did not end cleanly"
-        elif not _is_time(text):
+        elif _time(text) is None:
             yield f"/run/{name}", f"{text!r} is not a time with its zone"
 
 
-def _is_time(text: str) -> bool:
+def _time(text: str) -> datetime | None:
+    """A time with its zone, None for any other text."""
     try:
-        return datetime.fromisoformat(text).tzinfo is not None
+        time = datetime.fromisoformat(text)
     except ValueError:
-        return False
+        return None
+    return None if time.tzinfo is None else time
 
 
 def _clean(subject: Subject) -> Iterator[tuple[str, str]]:
@@ -255,23 +287,29 @@ def _clean(subject: Subject) -> Iterator[tuple[str, str]]:
 
 STRUCTURE: Mapping[str, str] = {
     "schema": "the file has the members, types, names and digests of the schema",
-    "text": "text is short, and without control characters and bidirectional controls",
+    "text": "text and names are short, and without control characters and what has no width",
     "finite": "every number is finite",
     "size": "the file can be read at once",
+}
+TOGETHER: Mapping[str, str] = {
+    "one-digest": "files of one suite have one digest: that of most of them",
+    "one-file": "a variant has one file on a suite",
 }
 RULES: tuple[Rule, ...] = (
     Rule("name", "error", "the file lies under the name that its content gives it", _name),
     Rule("suite-digest", "error", "the suite is the one that its name and version stand for", _digest),
     Rule("suite-known", "warning", "the suite is installed, so that it can be compared", _suite_known),
+    Rule("rows", "error", "there is at least one video", _rows),
     Rule("unique", "error", "no row, metric or item is there twice", _unique),
     Rule("sorted", "error", "rows are sorted by item, then seed", _sorted),
     Rule("belongs", "error", "every row is of an item and a seed of the suite", _belongs),
     Rule("declared", "error", "every score is of a declared metric of its scope", _declared),
     Rule("beside", "error", "a metric that misleads alone comes with the one that must stand beside it", _beside),
-    Rule("plausible", "error", "times, coverage, counts and intervals are possible", _plausible),
+    Rule("as-installed", "error", "a metric has the direction, unit and scope of the installed version", _as_installed),
+    Rule("plausible", "error", "times, coverage, counts, errors and intervals are possible", _plausible),
     Rule("range", "error", "a score lies in the range that the installed metric declares", _range),
-    Rule("unchanged", "error", "a published row changes or disappears only with a new run (--base)", _unchanged),
-    Rule("current", "warning", "metrics are installed, in the version that is current", _current),
+    Rule("unchanged", "error", "what is published changes or disappears only with a new run (--base)", _unchanged),
+    Rule("current", "warning", "metrics are installed, in the version and with the key that are current", _current),
     Rule("large", "warning", "the file is no larger than git is meant for", _welcome),
     Rule("times", "warning", "the run's start and end are times with a zone", _times),
     Rule("complete", "warning", "every item and seed of the suite has a row", _complete),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     "--base",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="DIRECTORY",
-    help="The results/published of another checkout: a row that differs from it must come from a new run.",
+    help="The results/published of another checkout: what differs from it must come from a new run.",
 )
 @click.option("--rules", is_flag=True, help="List the rules that result files are put to, and stop.")
 @JSON
@@ -67,14 +67,16 @@ def _results(targets: tuple[Path, ...], base: Path | None, as_json: bool) -> int
     """The number of errors in result files."""
     from harness.errors import UsageError
     from harness.replication import level_of
+    from harness.table_text import counted
     from harness.terminal import emit
-    from harness.validate import published_files, validate
+    from harness.validate import published_files
+    from harness.validate_together import validate_all
 
     files = [file for target in targets for file in published_files(target)]
     if not files:
         where = ", ".join(map(str, targets))
         raise UsageError("E-OPTION", f"There is no result file in {where}.", fix="harness export writes them")
-    reports = [validate(file, base) for file in files]
+    reports = validate_all(files, base)
     for report in reports:
         level = level_of(report.path, report.submission) if report.accepted and report.submission else ""
         if as_json:
@@ -92,7 +94,8 @@ def _results(targets: tuple[Path, ...], base: Path | None, as_json: bool) -> int
     errors = sum(p.severity == "error" for report in reports for p in report.problems)
     warnings = sum(p.severity == "warning" for report in reports for p in report.problems)
     if not as_json:
-        click.echo(f"{len(files)} files, {errors} errors, {warnings} warnings")
+        told = ((len(files), "file"), (errors, "error"), (warnings, "warning"))
+        click.echo(", ".join(counted(count, noun) for count, noun in told))
     return errors
 
 

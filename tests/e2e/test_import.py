@@ -87,6 +87,6 @@ def test_twelve_good_videos_are_measured_and_eight_broken_ones_named(cli_within:
     exported = cli_within("export", "--variants", "theirs", "--plugin", str(PLUGIN))
     assert exported.returncode == 0, exported.stderr
     checked = cli_within("validate", "results/published")
-    assert "1 files, 0 errors" in checked.stdout, checked.stdout
+    assert "1 file, 0 errors" in checked.stdout, checked.stdout
     published = cli_within("publish", "--local", "--plugin", str(PLUGIN), "--media", "none")
     assert published.returncode == 0, published.stderr

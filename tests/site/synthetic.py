@@ -25,8 +25,19 @@ METRICS: tuple[dict[str, Any], ...] = (
         "summary": "flicker",
         "beside": "dynamic_rate",
     },
-    {"name": "flow_smoothness", "better": "higher", "unit": "share", "summary": "smoothness", "beside": "dynamic_rate"},
-    {"name": "dynamic_rate", "better": "none", "unit": "share", "summary": "share of videos in which something moves"},
+    {
+        "name": "flow_smoothness",
+        "better": "higher",
+        "unit": "1 - acceleration / speed",
+        "summary": "smoothness",
+        "beside": "dynamic_rate",
+    },
+    {
+        "name": "dynamic_rate",
+        "better": "none",
+        "unit": "share of videos",
+        "summary": "share of videos in which something moves",
+    },
     {"name": "ff_ssim", "better": "higher", "unit": "SSIM", "summary": "first-frame fidelity"},
     {
         **{

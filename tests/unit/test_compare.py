@@ -76,8 +76,18 @@ def test_items_that_one_side_lacks_are_named_with_the_reason() -> None:
     assert column.n == 8
     assert column.lost == ({"static": ("003",)}, {"static": ("005",), "no video": ("009",)})
     told = "\n".join(notes(found))
-    assert "1 items only the other has, A: static (003)" in told
+    assert "1 item only the other has, A: static (003)" in told
     assert "no video (009)" in told
+
+
+def test_a_reason_cannot_put_an_image_or_html_into_a_pull_request() -> None:
+    x = values(1)
+    x[3] = np.nan
+    a, b = MADE.result("a", {"warp": x}), MADE.result("b", {"warp": values(2)})
+    hostile = Score.undefined("![x](https://evil.example/t.png) <img src=x> | `pipe`")
+    a = replace(a, rows=tuple(replace(r, scores={"warp@1": hostile}) if r.item == "003" else r for r in a.rows))
+    text = as_markdown(compare(a, b))
+    assert r"!\[x](https://evil.example/t.png) &lt;img src=x&gt; \| \`pipe\`" in text
 
 
 def test_every_lost_item_is_named_when_asked_for() -> None:

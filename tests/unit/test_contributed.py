@@ -44,7 +44,7 @@ def test_an_added_result_is_validated(trees: tuple[Path, Path], capsys: pytest.C
     out = capsys.readouterr().out
     assert f"ok       {path.relative_to(head)}  added: " in out
     assert "self-reported" in out
-    assert "1 files, 0 errors" in out
+    assert "1 file, 0 errors" in out
 
 
 def _edit_a_score(head: Path) -> None:

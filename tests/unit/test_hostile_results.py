@@ -17,6 +17,7 @@ from harness.export import dump
 from harness.submission import MAX_BYTES
 from harness.validate import validate
 from harness.validate_rules import RULES, STRUCTURE
+from harness.validate_together import validate_all
 from tests.site.synthetic import LOOKS, result, small_suite
 
 Change = Callable[[dict[str, Any]], object]
@@ -27,6 +28,11 @@ CLEAN = json.loads(dump(result(small_suite(items=3), LOOKS[0])))
 
 def warp(r: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = r["rows"][0]["scores"]["warp_error@1"]
+    return found
+
+
+def declared(r: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(metric for metric in r["metrics"] if metric["name"] == name)
     return found
 
 
@@ -92,6 +98,16 @@ REFUSED: dict[str, tuple[str, Change]] = {
         lambda r: r["set_scores"][0].update(stderr=1e-9, detail={"jackknife": [1.0, 2.0, 4.0]}),
     ),
     "a video from before its run": ("plausible", lambda r: r["rows"][0].update(seconds=-1.0)),
+    "a video made in no time": ("plausible", lambda r: r["rows"][0].update(seconds=0)),
+    "an error below zero": ("plausible", lambda r: r["set_scores"][0].update(stderr=-5.0, detail={})),
+    "a value outside its own interval": ("plausible", lambda r: r["set_scores"][0].update(ci_low=1e8, ci_high=2e8)),
+    "a run that ended before it began": (
+        "plausible",
+        lambda r: r["run"].update(started_at="2026-11-24T06:00:00+00:00", finished_at="2026-11-24T05:00:00+00:00"),
+    ),
+    "the worst called the best": ("as-installed", lambda r: declared(r, "warp_error").update(better="higher")),
+    "another unit": ("as-installed", lambda r: declared(r, "warp_error").update(unit="furlongs")),
+    "nothing at all": ("rows", lambda r: r.update(rows=[], set_scores=[])),
     "another suite under its name": ("suite-digest", lambda r: r["suite"].update(key="0" * 32)),
     "the name of another variant": ("name", lambda r: r["variant"].update(name="mini-svd-direct")),
     "a metric nobody declared": ("declared", lambda r: r["rows"][0]["scores"].update({"mine@1": warp(r)})),
@@ -179,6 +195,17 @@ def test_what_joins_letters_is_text(tmp_path: Path) -> None:
     content = copy.deepcopy(CLEAN)
     content["variant"].update(summary="\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \U0001f469\u200d\U0001f680")
     assert errors(placed(tmp_path, json.dumps(content).encode())) == set()
+
+
+def test_files_that_are_in_each_others_way_are_refused_where_they_are_published(tmp_path: Path) -> None:
+    sound = [placed(tmp_path / name, json.dumps(CLEAN).encode()) for name in ("a", "b")]
+    other = dump(result(small_suite(items=4), LOOKS[0]))
+    assert all(report.accepted for report in map(validate, sound))
+    (first, second) = validate_all(sound)
+    assert first.accepted
+    assert [(p.rule, p.severity) for p in second.problems][-1] == ("one-file", "error")
+    three = [*sound, placed(tmp_path / "c", other)]
+    assert [p.rule for p in validate_all(three)[2].problems if p.severity == "error"] == ["one-digest"]
 
 
 def test_rules_are_data_and_every_error_has_a_hostile_file() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from harness.spool import Envelope
 from harness.store import Store
 from harness.submission import parse, read
 from harness.validate import MAX_PROBLEMS, published_files, validate
-from harness.validate_rules import RULES, demands
+from harness.validate_rules import RULES, STRUCTURE, TOGETHER, demands
 from tests.unit.store_helpers import RUN, failure, generation, run_record, score, scores, set_score
 
 ITEMS = tuple(Item(f"00{i}-disc", f"a disc <{i}> & more", f"{i}" * 64, i, ("one-shape",)) for i in range(3))
@@ -48,16 +49,25 @@ class Spec(VariantSpec):
 VARIANT = Spec("mini-x", 2, "mini", "ablation", "a variant", Config(), "x.py")
 
 
-def metric(name: str, scope: str = "video", beside: str = "") -> MetricSpec:
-    return MetricSpec(name, 1, "lower", "grey levels", "a metric", len, "x.py", scope, beside=beside)
+def metric(name: str, scope: str = "video", beside: str = "", most: float | None = 1) -> MetricSpec:
+    return MetricSpec(name, 1, "lower", "grey levels", "a metric", len, "x.py", scope, beside=beside, bounds=(0, most))
 
 
 METRICS = {
     MetricKey("1" * 32): metric("warp_error", beside="dynamic_rate"),
     MetricKey("2" * 32): metric("dynamic_rate"),
-    MetricKey("3" * 32): metric("fd_world", "set"),
+    MetricKey("3" * 32): metric("fd_world", "set", most=None),
 }
 NAMES = {"warp_error@1": "1" * 32, "dynamic_rate@1": "2" * 32}
+
+
+@pytest.fixture(autouse=True)
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rules hold files against these metrics, whatever versions are really installed."""
+    keys = {spec.name: key for key, spec in METRICS.items()}
+    specs = {spec.name: spec for spec in METRICS.values()}
+    registry = SimpleNamespace(metrics=specs, extractors={}, metric_key=lambda spec: keys[spec.name])
+    monkeypatch.setattr("harness.validate._registry", lambda: registry)
 
 
 def gen_keys(count: int = 3) -> list[GenKey]:
@@ -265,6 +275,9 @@ def _swap_rows(r: dict[str, Any]) -> None:
         ("range", "/rows/1/scores/warp_error@1/value", lambda r: warp(r, 1).update(value=1.01)),
         ("range", "/set_scores/0/value", lambda r: r["set_scores"][0].update(value=-0.1, ci_low=None)),
         ("current", "/metrics/0", lambda r: r["metrics"][0].update(name="fd_mine")),
+        ("current", "/metrics/1/key", lambda r: r["metrics"][1].update(key="9" * 32)),
+        ("as-installed", "/metrics/1/better", lambda r: r["metrics"][1].update(better="higher")),
+        ("plausible", "/set_scores/0/value", lambda r: r["set_scores"][0].update(value=1e9)),
         ("current", "/metrics/1/version", lambda r: r["metrics"][1].update(version=9)),
         ("large", "", lambda r: r["environment"].update({str(n): "x" * 1900 for n in range(600)})),
         ("times", "/run/started_at", lambda r: r["run"].update(started_at="yesterday")),
@@ -306,6 +319,50 @@ def test_a_published_row_changes_only_with_a_new_run(result: dict[str, Any], tmp
     assert validate(write_result(tmp_path / "mine", result), base).accepted
 
 
+CHANGES: dict[str, tuple[str, Change]] = {
+    "a set score": ("/set_scores", lambda r: r["set_scores"][0].update(value=r["set_scores"][0]["value"] * 1.0001)),
+    "a set score less": ("/set_scores", lambda r: r["set_scores"].pop()),
+    "a set score's error": ("/set_scores", lambda r: r["set_scores"][0].update(stderr=None, ci_low=None, ci_high=None)),
+    "its place in an experiment": ("/variant/factors", lambda r: r["variant"].update(factors={"conv": False})),
+    "its parameters": ("/variant/params", lambda r: r["variant"].update(params={"steps": 99})),
+    "failures": ("/failures", lambda r: r["failures"].clear()),
+    "a direction": ("/metrics", lambda r: r["metrics"][1].update(better="none")),
+    "memory": ("/rows", lambda r: r["rows"][0].update(peak_vram_bytes=1)),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_nothing_that_was_measured_changes_without_a_new_run(what: str, result: dict[str, Any], tmp_path: Path) -> None:
+    result["failures"] = {"E-SCORE": 2}
+    write_result(tmp_path / "published", result)
+    changed = json.loads(json.dumps(result))
+    pointer, change = CHANGES[what]
+    change(changed)
+    for run, expected in ((changed["run"]["id"], [pointer]), ("another", [])):
+        changed["run"]["id"] = run
+        path = write_result(tmp_path / run, changed)
+        found = validate(path, tmp_path / "published").problems
+        assert [p.pointer for p in found if p.rule == "unchanged"] == expected
+    assert not [p for p in validate(path).problems if p.rule == "unchanged"]
+
+
+def test_a_published_calibration_changes_only_with_a_new_run(tmp_path: Path) -> None:
+    source = Path(__file__).parents[2] / "results/published/calibration-1/calibration.json"
+    record = json.loads(source.read_text())
+    base, mine = (tmp_path / name / "calibration-1" / "calibration.json" for name in ("base", "mine"))
+    base.parent.mkdir(parents=True)
+    mine.parent.mkdir(parents=True)
+    base.write_text(json.dumps(record))
+    sample = next(s for s in record["samples"] if s.get("values") and s["values"][0] is not None)
+    sample["values"][0] += 1
+    for run, expected in ((record["run"]["id"], 1), ("another", 0)):
+        record["run"]["id"] = run
+        mine.write_text(json.dumps(record))
+        found = [p for p in validate(mine, tmp_path / "base").problems if p.rule == "unchanged"]
+        assert len(found) == expected
+        assert all(f"{sample['metric']} {sample['kind']} {sample['step']} has changed" in p.message for p in found)
+
+
 def test_a_result_of_an_installed_suite_is_held_against_it(result: dict[str, Any], tmp_path: Path) -> None:
     result["suite"]["name"] = "mini"
     path = write_result(tmp_path, {**result, "suite": {**result["suite"], "name": "mini"}})
@@ -323,7 +380,7 @@ def test_many_breaches_of_one_rule_are_counted(result: dict[str, Any], tmp_path:
 
 
 def test_the_rules_are_named_and_explained() -> None:
-    assert len({name for name, _, _ in demands()}) == len(demands()) == len(RULES) + 4
+    assert len({name for name, _, _ in demands()}) == len(demands()) == len(RULES) + len(STRUCTURE) + len(TOGETHER)
     assert all(demand and severity in ("error", "warning") for _, severity, demand in demands())
     told = CliRunner().invoke(command, ["--rules", "--json"], standalone_mode=False).output
     assert [json.loads(line)["rule"] for line in told.splitlines()] == [name for name, _, _ in demands()]

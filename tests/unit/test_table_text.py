@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.table_text import decimals, latex, markdown, number, p_text, signed
+from harness.table_text import counted, decimals, latex, markdown, number, p_text, signed
 
 
 def test_a_markdown_cell_cannot_leave_its_column_or_become_html() -> None:
@@ -25,6 +25,10 @@ def test_latex_escapes_what_has_a_meaning() -> None:
 )
 def test_a_difference_has_a_sign_unless_it_rounds_to_nothing(value: float, places: int, text: str) -> None:
     assert signed(value, places) == text
+
+
+def test_one_is_no_plural() -> None:
+    assert [counted(n, "item") for n in (0, 1, 2, 1000)] == ["0 items", "1 item", "2 items", "1,000 items"]
 
 
 def test_numbers_and_p_values() -> None:

@@ -80,7 +80,7 @@ def test_the_table_goes_to_stdout_and_the_talk_to_stderr(capsys: pytest.CaptureF
     assert "skip: no weights: net" in err
     assert "make net" in err
     assert "E-GENERATE  a 002 s0: too hard" in err
-    assert "2 made, 0 reused, 1 failed, 1 variants skipped · run 0199c2f4" in err
+    assert "2 made, 0 reused, 1 failed, 1 variant skipped · run 0199c2f4" in err
     assert "\x1b" not in out + err, "no colours without a terminal"
 
 
