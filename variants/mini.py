@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from harness.api import Frames, Generator, Needs, Request, Weight, resolve_weight, safetensors_header, variant
 from harness.api import shipped_weight as shipped
 
+from ._checkpoint import table_rows
 from ._grid import register_ablations
 from .controls import real_clip
 
@@ -61,7 +62,9 @@ class MiniVariant:
     def needs(self) -> Needs:
         how = "recipes/mini/README.md has the command that makes it"
         weights = [shipped(PACKAGE, f"{BASE}/{path}", name=part, how=how) for part, path in PARTS.items()]
-        return Needs(weights=(*weights, *filter(None, [self.tuned_weight()])), max_frames=self.num_frames)
+        tuned = self.tuned_weight()
+        frames = min(self.num_frames, table_rows(tuned) or self.num_frames)
+        return Needs(weights=(*weights, *filter(None, [tuned])), max_frames=frames)
 
     def tuned_weight(self) -> Weight | None:
         """The checkpoint of a tuned row."""
@@ -90,7 +93,7 @@ class _Generator:
 
     def __init__(self, config: MiniVariant, device: str) -> None:
         from harness.exvideo.base import backbone_digest, load_base
-        from harness.exvideo.checkpoint import load_checkpoint
+        from harness.exvideo.claim import Claim, load_claimed
         from harness.exvideo.extension import ExtensionConfig, extend
 
         paths = {weight.name: resolve_weight(weight) for weight in config.needs().weights}
@@ -98,8 +101,10 @@ class _Generator:
         self.config = config
         self.components = load_base(base, device)
         unet = self.components.unet
+        self.latent_factor: float | None = None
         if config.checkpoint:
-            load_checkpoint(unet, paths[config.checkpoint], base=backbone_digest(base))
+            claim, path = Claim(config.conv, config.positions), paths[config.checkpoint]
+            self.latent_factor = load_claimed(unet, path, claim, base=backbone_digest(base))
         elif config.positions == "reflect":
             frames = config.num_frames
             extend(unet, ExtensionConfig.of_native(NATIVE_FRAMES, num_frames=frames, conv="none", positions="reflect"))
@@ -120,6 +125,7 @@ class _Generator:
             guidance_above=config.guidance_above,
             window=config.window,
             stride=config.stride,
+            latent_factor=self.latent_factor,
         )
         shape = self.components.latent_shape(protocol.num_frames, protocol.height, protocol.width)
         noise = request.noise("latents", shape)

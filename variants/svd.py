@@ -32,6 +32,7 @@ from harness.api import (
     variant,
 )
 
+from ._checkpoint import table_rows
 from ._grid import register_ablations
 from ._svd_base import base_place, base_source, base_weights, is_small
 
@@ -43,7 +44,7 @@ TINY = "madebyollin/taesd"
 VRAM_BYTES = 20_000_000_000  # what the authors state for their example: 128 frames of 512x512 in half precision
 SAMPLING = (
     *("steps", "noise_aug_strength", "min_guidance", "max_guidance", "contrast", "normalise_frames"),
-    *("latent_factor", "decode_chunk", "decode_tile", "window", "stride"),
+    *("decode_chunk", "decode_tile", "window", "stride"),
 )
 MIN_SIZE = 128  # the innermost feature map must be 2x2 for the convolution to reflect
 
@@ -53,7 +54,8 @@ class SvdVariant:
     """Settings of one row; every field enters the key.
 
     ``checkpoint`` is ``exvideo-128f`` for the published one, the file of a post-tuned row, or empty for none; what is
-    in a checkpoint is told by its header, ``conv`` and ``positions`` say what it must hold. ``contrast`` and
+    in a checkpoint is told by its header, ``conv`` and ``positions`` say what it must hold. ``latent_factor`` is the
+    scale of the latents; without it the checkpoint's own, or else the autoencoder's. ``contrast`` and
     ``normalise_frames`` are what the authors' pipeline does to latents before decoding. ``posthoc`` takes a part out
     of a trained extension. ``half`` loads everything in half precision on a GPU; a CPU computes in single precision.
     """
@@ -81,7 +83,8 @@ class SvdVariant:
     def needs(self) -> Needs:
         base = base_weights()
         extra = (*filter(None, [self.tuned_weight()]), *([tiny_weight()] if self.fast_decoder else []))
-        frames = self.num_frames if self.positions.startswith("learn") else 0
+        learned = self.positions.startswith("learn")
+        frames = (table_rows(self.tuned_weight()) or self.num_frames) if learned else 0
         if is_small(base):
             return Needs(weights=(*base, *extra), max_frames=frames)
         at_once = self.window or self.chain  # a short clip at a time: how much that takes nobody has stated
@@ -159,6 +162,7 @@ class _Generator:
             attention=os.environ.get("HARNESS_ATTENTION", "auto"),  # type: ignore[arg-type]  # checked by the class
             compiled=_flag("HARNESS_COMPILE"),
         )
+        self.latent_factor = config.latent_factor
         self._extend(paths)
         align(loaded)
         if self.execution.compiled:
@@ -166,14 +170,15 @@ class _Generator:
 
     def _extend(self, paths: dict[str, Any]) -> None:
         from harness.exvideo.base import backbone_digest
-        from harness.exvideo.checkpoint import load_checkpoint
+        from harness.exvideo.claim import Claim, load_claimed
         from harness.exvideo.extension import ExtensionConfig, extend
         from harness.exvideo.posthoc import with_static_positions, without_convolution
 
         config, unet = self.config, self.components.unet
         if config.checkpoint:
             known = "" if config.checkpoint == PUBLISHED else backbone_digest(base_place(config.needs().weights))
-            load_checkpoint(unet, paths[config.checkpoint], base=known)
+            claim = Claim(config.conv, config.positions, config.latent_factor)
+            self.latent_factor = load_claimed(unet, paths[config.checkpoint], claim, base=known)
         elif config.positions == "reflect":
             native, frames = self.components.native_frames, config.num_frames
             extend(unet, ExtensionConfig.of_native(native, num_frames=frames, conv="none", positions="reflect"))
@@ -191,10 +196,11 @@ class _Generator:
             num_frames=protocol.num_frames,
             fps=protocol.fps,
             motion_bucket=request.item.motion_bucket,
+            latent_factor=self.latent_factor,
             **{name: getattr(config, name) for name in SAMPLING},
         )
         execution, lightened = self.execution.lightened(request.lighter)
-        factor = config.latent_factor or self.components.decoder.factor
+        factor = self.components.factor(self.latent_factor)
         dtype = str(self.components.unet.dtype).removeprefix("torch.")
         request.note(**vars(settings) | vars(execution) | {"latent_factor": factor, "dtype": dtype})
         request.note(lightened=lightened)

@@ -89,6 +89,16 @@ class Components:
         """What turns latents into frames: the fast decoder where one was loaded. Images are encoded by ``vae``."""
         return self.fast_decoder or self.vae
 
+    def factor(self, latent_factor: float | None = None) -> float:
+        """What sampled latents are divided by before they are decoded.
+
+        Args:
+            latent_factor: their scale in place of that of the base's autoencoder, on which a fast decoder's is
+                stated too: it takes the same latents times a number of its own.
+        """
+        own = self.decoder.factor
+        return own if latent_factor is None else latent_factor * (own / self.vae.factor)
+
     @property
     def native_frames(self) -> int:
         """The clip length that the base was trained on."""

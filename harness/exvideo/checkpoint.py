@@ -44,6 +44,13 @@ class Header:
     base: str
     training: Mapping[str, Any]
 
+    @property
+    def latent_factor(self) -> float | None:
+        """Scale of the latents that it was trained on; None for the autoencoder's own, or where it is not told."""
+        recipe = self.training.get("recipe")
+        found = recipe.get("latent_factor") if isinstance(recipe, Mapping) else None
+        return float(found) if isinstance(found, int | float) else None
+
 
 @dataclass(frozen=True)
 class Checkpoint:

@@ -224,7 +224,7 @@ def decode(components: Components, latents: Tensor, settings: SamplingSettings) 
     """uint8 frames [T, H, W, 3] of sampled latents [T, C, h, w]; see `generate`."""
     latents = post_process(latents, normalise=settings.normalise_frames, contrast=settings.contrast)
     decoder = components.decoder
-    factor = decoder.factor if settings.latent_factor is None else settings.latent_factor
+    factor = components.factor(settings.latent_factor)
     if settings.decode_tile is None:
         return to_frames(decoder.decode(latents / factor, settings.decode_chunk))
     return to_frames(decode_tiled(decoder, latents / factor, settings.decode_chunk, settings.decode_tile))

@@ -20,6 +20,7 @@ from harness.registry import VariantSpec, load_plugins
 from harness.variants.svd import (
     ExVideo,
     ExVideoFastDecoder,
+    ExVideoTuned,
     PosthocNoConv,
     PosthocStatic,
     SvdChain,
@@ -32,6 +33,7 @@ from harness.weights import missing
 from harness.wishes import nothing_runs
 from tests.exvideo.bases import tiny_vae
 from tests.exvideo.stand import CHECKPOINT, save_stand
+from tests.exvideo.test_claim import saved
 
 NO_GPU = Machine((), "2.9.0", False)
 GRID = {
@@ -214,6 +216,24 @@ def test_a_checkpoint_that_is_cut_short_or_foreign_is_named(
         assert caught.value.code == "E-CHECKPOINT"
         assert caught.value.where == str(file)
         assert caught.value.fix
+
+
+def test_a_tuned_row_refuses_another_rows_file_and_decodes_on_the_scale_of_its_training(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARNESS_WEIGHTS", str(tmp_path))
+    (tmp_path / "svd").mkdir()
+    saved(tmp_path / "svd" / "no-conv.safetensors", "none", "learn_reflect", 0.13025)
+    row = SvdVariant(checkpoint="no-conv", positions="learn_reflect")
+    assert make(row)[1]["latent_factor"] == 0.13025
+    assert row.needs().max_frames == 12  # its table's rows, whatever the row hopes for
+    assert "up to 12 frames" in protocol_skip(row.needs(), Protocol(128, 64, 64, 30)).reason
+    (tmp_path / "svd" / "exvideo-tuned.safetensors").write_bytes(
+        (tmp_path / "svd" / "no-conv.safetensors").read_bytes()
+    )
+    with pytest.raises(CannotStart) as caught:
+        ExVideoTuned().load("cpu")
+    assert caught.value.why == "its convolution is 'none', the row's is 'identity'"
 
 
 def test_training_cost_is_told_as_far_as_it_is_known(here: Path) -> None:
