@@ -4,7 +4,7 @@
     ptlflow:gmflow_refine           a model of the ptlflow package with its known weights
     ptlflow:raft@things             ... with a checkpoint that ptlflow itself names and has downloaded before
     ptlflow:raft@/path/raft.ckpt    ... with a checkpoint file
-    torchvision:raft_large          torchvision's RAFT with its published weights
+    torchvision:raft_large          torchvision's RAFT with its published weights, C_T_V2
     torchvision:raft_small@/path    ... with a file
 
 The choice and the sha256 of its weights enter the key of every flow metric, so numbers of two backends never meet in
@@ -14,6 +14,7 @@ one column.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -27,7 +28,9 @@ from harness.weights_catalogue import CATALOGUE
 VARIABLE = "HARNESS_FLOW"
 LIBRARIES = ("dis", "ptlflow", "torchvision")
 KNOWN = {"gmflow_refine": "gmflow"}  # ptlflow models whose weights are in the catalogue
-TORCHVISION = {"raft_large": "raft_large_C_T_SKHT_V2-ff5fadd5.pth", "raft_small": "raft_small_C_T_V2-01064c6d.pth"}
+# Trained on things alone (C_T_V2): a checkpoint that was tuned on a benchmark's own clips is no evidence of accuracy.
+TORCHVISION = {"raft_large": "raft_large_C_T_V2-1bb1363a.pth", "raft_small": "raft_small_C_T_V2-01064c6d.pth"}
+PINNED = re.compile(r"-([0-9a-f]{8})\.pth")  # the first digits of the file's sha256, as torch's hub names files
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ def _ptlflow(text: str, model: str, checkpoint: str) -> Weight:
     if not checkpoint:
         why = "without weights its flow is arbitrary"
         raise _refused(text, why, f"name a checkpoint: export {VARIABLE}=ptlflow:{model}@things (or @FILE)")
-    if Path(checkpoint).suffix:
+    if Path(checkpoint).suffix or len(Path(checkpoint).parts) > 1:
         return _file(f"ptlflow-{model}", Path(checkpoint).absolute(), f"put the checkpoint at {checkpoint}")
     found = sorted(_hub().glob(f"{model}-{checkpoint}-*.ckpt"))
     path = found[-1] if found else _hub() / f"{model}-{checkpoint}-*.ckpt"
@@ -95,8 +98,19 @@ def _torchvision(model: str, checkpoint: str) -> Weight:
         raise unknown_name("torchvision flow model", model, TORCHVISION)
     if checkpoint:
         return _file(f"torchvision-{model}", Path(checkpoint).absolute(), f"put the weights at {checkpoint}")
-    how = f"python -c \"from torchvision.models.optical_flow import {model} as m; m(weights='DEFAULT')\""
-    return _file(f"torchvision-{model}", _hub() / TORCHVISION[model], how)
+    how = f"python -c \"from torchvision.models.optical_flow import {model} as m; m(weights='C_T_V2')\""
+    path = _hub() / TORCHVISION[model]
+    found = _file(f"torchvision-{model}", path, how)
+    pinned = PINNED.search(path.name)
+    if found.sha256 and pinned and not found.sha256.startswith(pinned[1]):
+        raise UsageError(
+            "E-WEIGHTS-DIGEST",
+            f"{path.name} is not the file that its name says.",
+            where=str(path),
+            why=f"its sha256 begins with {found.sha256[:8]}",
+            fix=f"rm {path}; {how}",
+        )
+    return found
 
 
 def _file(name: str, path: Path, how: str) -> Weight:

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import io
 import logging
+import pickle
 import warnings
 from collections.abc import Iterator, Mapping
 
@@ -22,10 +23,10 @@ def load_estimator(choice: FlowChoice) -> Estimator:
     """Load the network of a choice, see `harness.flow_learned.LearnedFlow.estimator`."""
     if choice.weight is None:
         raise UsageError("E-FLOW", f"{choice.library}:{choice.model} has no weights.")
-    state = state_of(torch.load(resolve(choice.weight), map_location="cpu", weights_only=True))
+    path = resolve(choice.weight)
     make = ptlflow_estimator if choice.library == "ptlflow" else torchvision_estimator
     try:
-        return make(choice.model, state)
+        return make(choice.model, state_of(torch.load(path, map_location="cpu", weights_only=True)))
     except ImportError as error:
         raise CannotStart(
             "E-NEEDS",
@@ -33,20 +34,24 @@ def load_estimator(choice: FlowChoice) -> Estimator:
             why=str(error),
             fix="pip install 'exvideo-bench[flow]'",
         ) from error
-    except RuntimeError as error:
+    except (RuntimeError, OSError, EOFError, ValueError, TypeError, KeyError, pickle.UnpicklingError) as error:
         raise CannotStart(
             "E-WEIGHTS",
             f"{choice.weight.path} holds no weights of {choice.model}.",
-            why=str(error).splitlines()[0],
+            why=(str(error).splitlines() or [type(error).__name__])[0],
             fix="name the checkpoint of this model",
         ) from error
 
 
-def state_of(checkpoint: Mapping[str, object]) -> dict[str, Tensor]:
-    """The tensors of a checkpoint that may be wrapped as training frameworks do."""
-    inner = checkpoint.get("state_dict", checkpoint)
+def state_of(checkpoint: object) -> dict[str, Tensor]:
+    """The tensors of a checkpoint that may be wrapped as training frameworks do.
+
+    Raises:
+        ValueError: it is no mapping.
+    """
+    inner = checkpoint.get("state_dict", checkpoint) if isinstance(checkpoint, Mapping) else checkpoint
     if not isinstance(inner, Mapping):
-        raise CannotStart("E-WEIGHTS", "A flow checkpoint holds no tensors.", why=f"found {type(inner).__name__}")
+        raise ValueError(f"the file holds a {type(inner).__name__}, not tensors by name")
     return {key.removeprefix("module."): value for key, value in inner.items() if isinstance(value, Tensor)}
 
 

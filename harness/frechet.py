@@ -23,6 +23,7 @@ from harness.model import Features
 Float = NDArray[np.float64]
 
 MIN_ROWS = 2
+RESOLUTION = 1e-12  # of the terms; their rounding is 1e-16 for each of some thousand summands
 BATCH = 4096  # rows of a large set that are reduced at once
 
 
@@ -66,6 +67,8 @@ class Moments:
         count, mean, factor = 0, np.zeros(0), np.zeros((0, 0))
         for batch in batches:
             values = _finite(np.atleast_2d(np.asarray(batch, np.float64)))
+            if not len(values):
+                continue
             if not count:
                 mean, factor = np.zeros(values.shape[1]), np.zeros((0, values.shape[1]))
             _same_size(mean, values[0])
@@ -81,7 +84,8 @@ class Moments:
         return cls(mean, float(np.square(factor).sum()), factor)
 
     def distance(self, other: Moments) -> float:
-        """Squared 2-Wasserstein distance of the two Gaussians; not clipped, so rounding may leave it at -1e-11.
+        """Squared 2-Wasserstein distance of the two Gaussians. Not clipped, but 0 where it is below the resolution of
+        the terms that it is the difference of, which are larger by twelve digits then.
 
         Raises:
             ItemError: E-FEATURES, the dimensions differ.
@@ -89,7 +93,9 @@ class Moments:
         _same_size(self.mean, other.mean)
         shift = self.mean - other.mean
         cross = np.linalg.svd(self.factor @ other.factor.T, compute_uv=False).sum()
-        return float(shift @ shift + self.trace + other.trace - 2 * cross)
+        terms = float(shift @ shift) + self.trace + other.trace
+        distance = terms - 2 * float(cross)
+        return distance if abs(distance) > RESOLUTION * terms else 0.0
 
 
 def frechet_distance(first: ArrayLike, second: ArrayLike) -> float:

@@ -16,6 +16,8 @@ from harness.responses import problem
 from harness.submission import DIRECTIONS, NAME, ROLES, SLUG
 
 MAX_NAME, MAX_UNIT = 63, 64
+OWN_METRICS = "harness.metrics."
+RESERVED = re.compile(r"(fvd|cdfvd|kvd_i3d|kvd_videomae)(_.*)?|fid|kid|jedi|fvmd|is|lpips|ff_lpips|dists|vbench(_.*)?")
 
 
 def variant_class(cls: type[Any], name: object, revision: object, family: object, role: object) -> str:
@@ -69,7 +71,7 @@ def metric_function(
         return f"'{name}': a {kind} metric {why}"
     if (kind == "set") != bool(extractor):
         return f"'{name}': a set metric names its extractor, a video metric has none"
-    if why := _name("metric", name) or _count("version", version):
+    if why := _name("metric", name) or _count("version", version) or _taken_by_literature(function, str(name)):
         return why
     if better not in DIRECTIONS:
         return f"'{name}': better is '{better}', it can be {', '.join(DIRECTIONS)}"
@@ -96,6 +98,14 @@ def extractor_load(load: Callable[..., Any], name: object, version: object) -> s
     if why := misfit(load, LOAD_EXTRACTOR):
         return f"'{name}': an extractor's loader {why}"
     return _name("extractor", name) or _count("version", version)
+
+
+def _taken_by_literature(function: Callable[..., Any], name: str) -> str:
+    """Why a name cannot be a plugin's: readers take it for a published protocol, with its network and its set sizes."""
+    own = getattr(function, "__module__", "").startswith(OWN_METRICS)
+    if own or not RESERVED.fullmatch(name):
+        return ""
+    return f"'{name}' is read as a published protocol: a column of your own needs a name of its own, such as my_{name}"
 
 
 def _without_annotation(cls: type[Any]) -> Iterator[tuple[str, object]]:

@@ -189,6 +189,9 @@ def set_skip(spec: MetricSpec, extractor: ExtractorSpec, suite: LoadedSuite, lim
         return Skip(f"needs {extractor.min_frames} frames or more, this suite's videos have {frames}")
     if items < spec.min_items:
         return Skip(f"needs {spec.min_items} items or more, this run has {items}: with fewer it is mostly bias")
+    protocol = spec.params.get("items")
+    if isinstance(protocol, int) and items > protocol:
+        return Skip(f"is the protocol of {protocol} items, this run has {items}", f"harness run --limit {protocol}")
     if items < MIN_SET_ITEMS:
         return Skip(f"a set has {MIN_SET_ITEMS} items or more, this run has {items}")
     if items > suite.reference_size:

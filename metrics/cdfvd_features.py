@@ -10,7 +10,6 @@ a network that was never trained, and it is not offered: long clips are cut into
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 from harness.api import CannotStart, Extractor, Weight, extractor, listed_weight, resolve_weight
 
 from ._windows import WINDOW, WINDOWINGS, WindowFeatures, Windowing
+from .i3d_features import UNREADABLE
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -79,7 +79,7 @@ def load_network(path: Path, device: str) -> Callable[[Tensor], Tensor]:
 
     try:
         return load(torch.load(path, map_location="cpu", weights_only=True), Shape()).to(device)
-    except (RuntimeError, ValueError, KeyError, TypeError, OSError, EOFError, pickle.UnpicklingError) as error:
+    except (*UNREADABLE, RuntimeError, OSError) as error:
         raise CannotStart(
             "E-WEIGHTS",
             f"{path.name} is not VideoMAE-v2 ViT-g/14 for Something-Something-v2.",

@@ -10,14 +10,13 @@ than people do. For frames after the first, a still image has no drift: read ``e
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.api import CannotStart, Clip, Score, Weight, metric, resolve_weight
+from harness.api import CannotStart, Clip, Score, Weight, metric, resolve_weight, unpinned_weight
 
 from ._first_frame import WORKING_SIDE, first_frame_score, perceptual_curve, refusal
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from ._perceptual import Perceptual
 
 TRUNK_FILE, TRUNK_SHA256 = "alexnet-owt-7be5be79.pth", "7be5be79"  # the name carries the digest's first digits
+HEADS_SHA256 = "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0"  # of lpips 0.1.4
 SMALLEST = 32  # pixels
 
 
@@ -36,14 +36,15 @@ def trunk_weight() -> Weight:
     home = Path(os.environ.get("TORCH_HOME") or str(Path(cache_home) / "torch"))
     hub = home / "hub" / "checkpoints" / TRUNK_FILE
     how = "python -c \"import torchvision; torchvision.models.alexnet(weights='IMAGENET1K_V1')\""
-    return Weight("alexnet", str(hub) if hub.is_file() else TRUNK_FILE, "", how=how)
+    return unpinned_weight("alexnet", str(hub) if hub.is_file() else TRUNK_FILE, how=how)
 
 
 def heads_weight() -> Weight:
     """The linear heads that the lpips package carries."""
     found = importlib.util.find_spec("lpips")
     folder = Path(found.origin).parent if found and found.origin else Path("lpips")
-    return Weight("lpips-heads", str(folder / "weights" / "v0.1" / "alex.pth"), "", how="pip install lpips==0.1.4")
+    path = str(folder / "weights" / "v0.1" / "alex.pth")
+    return Weight("lpips-heads", path, HEADS_SHA256, how="pip install --force-reinstall --no-deps lpips==0.1.4")
 
 
 @metric(
@@ -75,9 +76,8 @@ def load_lpips() -> Perceptual:
     """The network, once per process."""
     import torch
 
-    path = resolve_weight(trunk_weight())
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    weight = trunk_weight()
+    path, found = resolve_weight(weight), weight.sha256
     if not found.startswith(TRUNK_SHA256):
         raise CannotStart(
             "E-WEIGHTS-DIGEST",

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 FILES = ("i3d_torchscript.pt", "i3d_pretrained_400.pt")
 MIN_FRAMES = 9
+# What reading a file that holds something else can raise; RuntimeError is torch's own.
+UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile)
+ARGUMENTS = {"rescale", "resize", "return_features"}  # of the published TorchScript module
 BATCH = 2  # windows: on a CPU, larger batches gain nothing and cost memory
 
 PARAMS = {
@@ -74,12 +77,12 @@ def load_network(path: Path, device: str) -> Callable[[Tensor], Tensor]:
         if is_torchscript(path):
             return _torchscript(path, device)
         return _state_dict(path, device)
-    except (RuntimeError, ValueError, AttributeError, OSError, EOFError, pickle.UnpicklingError) as error:
+    except (*UNREADABLE, RuntimeError, OSError) as error:
         raise CannotStart(
             "E-WEIGHTS",
             f"{path.name} is not a Kinetics-400 I3D network.",
             where=str(path),
-            why=str(error).splitlines()[0],
+            why=(str(error).splitlines() or [type(error).__name__])[0],
             fix="get the TorchScript file of StyleGAN-V, or the state dict of the PyTorch conversion with 400 classes",
         ) from error
 
@@ -96,6 +99,8 @@ def _torchscript(path: Path, device: str) -> Callable[[Tensor], Tensor]:
     import torch
 
     net: Any = torch.jit.load(str(path), map_location=device)  # type: ignore[no-untyped-call]
+    if missing := ARGUMENTS - {argument.name for argument in net.forward.schema.arguments}:
+        raise ValueError(f"its forward has no argument {', '.join(sorted(missing))}")
     net.eval()
 
     def logits(x: Tensor) -> Tensor:

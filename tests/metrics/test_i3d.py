@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -151,7 +152,23 @@ def test_the_torchscript_file_is_called_as_it_wants(tmp_path: Path) -> None:
     assert rows == pytest.approx(np.full((1, 400), 15 / 255 - 1), abs=1e-6)
 
 
-@pytest.mark.parametrize("content", [b"not a network", {"Conv3d_1a_7x7.conv3d.weight": torch.zeros(1)}])
+def damaged_archive() -> bytes:
+    """A zip whose end is whole and whose directory is not."""
+    buffer = io.BytesIO()
+    torch.save({"a": torch.zeros(3)}, buffer)
+    data = bytearray(buffer.getvalue())
+    start = data.index(b"PK\x01\x02")
+    data[start : start + 4] = b"none"
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"not a network", b"", damaged_archive()),
+        *({"Conv3d_1a_7x7.conv3d.weight": torch.zeros(1)}, [torch.zeros(1)], None, torch.zeros(2)),
+    ],
+)
 def test_another_file_is_refused(tmp_path: Path, content: object) -> None:
     path = tmp_path / "i3d_pretrained_400.pt"
     if isinstance(content, bytes):
@@ -162,6 +179,14 @@ def test_another_file_is_refused(tmp_path: Path, content: object) -> None:
         load_network(path, "cpu")
     assert caught.value.code == "E-WEIGHTS"
     assert str(path) in caught.value.where
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning")
+def test_a_foreign_torchscript_file_is_refused_when_it_is_loaded(tmp_path: Path) -> None:
+    torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), str(tmp_path / "i3d_torchscript.pt"))
+    with pytest.raises(CannotStart, match="rescale") as caught:
+        load_network(tmp_path / "i3d_torchscript.pt", "cpu")
+    assert caught.value.code == "E-WEIGHTS"
 
 
 def test_a_file_counts_only_when_its_digest_is_listed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,12 +16,13 @@ from torch import nn
 
 from harness.clip import Clip
 from harness.errors import CannotStart
+from harness.keys import sha256_bytes
 from harness.metrics import ff_lpips as lpips_module
 from harness.metrics._perceptual import CHANNELS, Perceptual, alex_slices, shift_tolerant_slices
 from harness.metrics.ff_psnr import ff_psnr
 from harness.metrics.ff_st_lpips import WEIGHTS, ff_st_lpips
 from harness.model import Frames
-from harness.weights import missing
+from harness.weights import missing, resolve
 from tests.metrics.moving import noise, still, texture
 
 here = pytest.mark.skipif(bool(missing([WEIGHTS])), reason=f"needs weights: {WEIGHTS.how}")
@@ -82,6 +84,25 @@ def test_another_trunk_is_refused_under_the_name_lpips(tmp_path: Path, monkeypat
     with pytest.raises(CannotStart) as caught:
         lpips_module.ff_lpips(Clip(still(3), 8, texture(64, 64)))
     assert caught.value.code == "E-WEIGHTS-DIGEST"
+
+
+def test_other_heads_are_refused_under_the_name_lpips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    true = lpips_module.heads_weight()
+    assert missing([true]) == []
+    resolve(true)
+    scaled = {k: 100 * v for k, v in torch.load(true.path, map_location="cpu", weights_only=True).items()}
+    torch.save(scaled, tmp_path / "alex.pth")
+    with pytest.raises(CannotStart) as caught:
+        resolve(replace(true, path=str(tmp_path / "alex.pth")))
+    assert caught.value.code == "E-WEIGHTS-DIGEST"
+
+
+def test_the_trunk_is_part_of_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = tmp_path / "hub" / "checkpoints"
+    hub.mkdir(parents=True)
+    (hub / lpips_module.TRUNK_FILE).write_bytes(b"a trunk")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    assert lpips_module.trunk_weight().sha256 == sha256_bytes(b"a trunk")
 
 
 def test_psnr_of_a_known_difference() -> None:

@@ -24,9 +24,17 @@ def mini() -> LoadedSuite:
 
 
 def reason(
-    suite: LoadedSuite, *, items: int = 0, frames: int = 1, limit: int | None = None, weights: tuple[Weight, ...] = ()
+    suite: LoadedSuite,
+    *,
+    items: int = 0,
+    protocol: int = 0,
+    frames: int = 1,
+    limit: int | None = None,
+    weights: tuple[Weight, ...] = (),
 ) -> str:
-    metric = MetricSpec("fd", 1, "lower", "", "", distance, "m.py", scope="set", extractor="net", min_items=items)
+    params = {"items": protocol} if protocol else {}
+    plain = MetricSpec("fd", 1, "lower", "", "", distance, "m.py", scope="set", extractor="net")
+    metric = replace(plain, min_items=items, params=params)
     extractor = ExtractorSpec("net", 1, "", weights, lambda device: None, "m.py", min_frames=frames)  # type: ignore[arg-type, return-value]
     registry = Registry(metrics={"fd": metric}, extractors={"net": extractor})
     return make_column(registry, metric, suite, limit).skip.reason
@@ -36,6 +44,12 @@ def test_too_few_items_for_a_number_that_means_something(mini: LoadedSuite) -> N
     assert reason(mini, items=64) == ""
     assert "needs 64 items or more, this run has 63" in reason(mini, items=64, limit=63)
     assert "needs 2048 items" in reason(mini, items=2048)
+
+
+def test_a_protocol_of_a_size_is_computed_at_that_size_only(mini: LoadedSuite) -> None:
+    assert reason(mini, items=32, protocol=32, limit=32) == ""
+    assert "needs 32 items" in reason(mini, items=32, protocol=32, limit=31)
+    assert reason(mini, items=32, protocol=32) == "is the protocol of 32 items, this run has 64"
 
 
 def test_too_few_frames_for_the_network(mini: LoadedSuite) -> None:

@@ -54,9 +54,20 @@ def test_a_checkpoint_is_a_file_or_a_name_that_was_downloaded(tmp_path: Path, mo
     assert found is not None
     assert len(found.sha256) == 64
     assert missing([found]) == []
-    file = parse(f"ptlflow:raft@{tmp_path}/mine.ckpt").weight
-    assert file is not None
-    assert file.path == str(tmp_path / "mine.ckpt")
+    for name in ("mine.ckpt", "mine"):
+        file = parse(f"ptlflow:raft@{tmp_path}/{name}").weight
+        assert file is not None
+        assert file.path == str(tmp_path / name)
+
+
+def test_a_published_file_is_what_its_name_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    hub = tmp_path / "hub" / "checkpoints"
+    hub.mkdir(parents=True)
+    (hub / "raft_large_C_T_V2-1bb1363a.pth").write_bytes(b"something else")
+    with pytest.raises(UsageError, match="raft_large_C_T_V2") as caught:
+        parse("torchvision:raft_large")
+    assert caught.value.code == "E-WEIGHTS-DIGEST"
 
 
 @pytest.mark.parametrize(

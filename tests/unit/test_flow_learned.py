@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from pathlib import Path
 
@@ -81,7 +82,7 @@ def test_a_checkpoint_file_of_torchvision_gives_the_flow_of_a_clip_of_any_size(t
 def test_checkpoints_of_training_frameworks_are_unwrapped() -> None:
     tensor = torch.ones(1)
     assert state_of({"state_dict": {"module.a": tensor}, "epoch": 3}) == {"a": tensor}
-    with pytest.raises(CannotStart):
+    with pytest.raises(ValueError, match="int"):
         state_of({"state_dict": 3})
 
 
@@ -92,8 +93,19 @@ def test_missing_and_foreign_weights_are_named(tmp_path: Path) -> None:
     assert caught.value.code == "E-WEIGHTS"
     file = tmp_path / "other.pth"
     torch.save({"a": torch.ones(1)}, file)
-    with pytest.raises(CannotStart, match="raft_small"):
-        load_estimator(FlowChoice("torchvision", "raft_small", str(file), Weight("raft", str(file), "")))
+    whole = file.read_bytes()
+    for content in (whole, b"", b"no checkpoint", whole[: len(whole) // 2], saved([torch.ones(1)]), saved(None)):
+        file.write_bytes(content)
+        with pytest.raises(CannotStart, match="raft_small") as caught:
+            load_estimator(FlowChoice("torchvision", "raft_small", str(file), Weight("raft", str(file), "")))
+        assert caught.value.code == "E-WEIGHTS"
+        assert caught.value.why
+
+
+def saved(content: object) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
 
 
 @pytest.mark.slow

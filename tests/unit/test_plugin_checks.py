@@ -113,6 +113,8 @@ def clip_only(clip: object) -> Score:
         (lambda a, b: 0, {"kind": "set"}, "names its extractor"),
         (clip_only, {"kind": "frame"}, "there are video and set"),
         (clip_only, {"name": "Column!"}, "lower-case letters"),
+        (clip_only, {"name": "lpips"}, "read as a published protocol"),
+        (lambda a, b: 0, {"name": "fvd_128f", "kind": "set", "extractor": "world"}, "such as my_fvd_128f"),
         (clip_only, {"version": 0}, "a whole number from 1"),
         (clip_only, {"better": "low"}, "it can be higher, lower, none"),
         (clip_only, {"unit": "u" * 65}, "more than 64 characters"),
