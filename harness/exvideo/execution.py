@@ -143,22 +143,50 @@ def largest_tensor(unet: UNetSpatioTemporalConditionModel, frames: int, height: 
     return max(sizes) * frames * batch
 
 
+def attention_matrix(unet: UNetSpatioTemporalConditionModel, frames: int, height: int, width: int, batch: int) -> int:
+    """Elements of the largest matrix of attention weights, where a kernel makes them all: between pixels or frames."""
+    config, largest = unet.config, 0
+    heads = config.num_attention_heads
+    for level, kind in enumerate(config.down_block_types):
+        if "CrossAttn" in kind:
+            count = heads if isinstance(heads, int) else heads[level]
+            pixels = (height >> level) * (width >> level)
+            largest = max(largest, count * frames * pixels * max(frames, pixels))
+    return largest * batch
+
+
 def check_tensors(
-    unet: UNetSpatioTemporalConditionModel, frames: int, height: int, width: int, execution: Execution, guided: bool
+    unet: UNetSpatioTemporalConditionModel,
+    frames: int,
+    height: int,
+    width: int,
+    batch: int = 1,
+    *,
+    attention: Attention = "auto",
+    fewer: str = "",
 ) -> None:
-    """Refuse a clip that would make a tensor of 2^31 elements or more; ``frames`` are those of one call.
+    """Refuse a call that would make a tensor of 2^31 elements or more.
+
+    Args:
+        frames, height, width: of the latents of one clip.
+        batch: clips in one call.
+        attention: ``math`` makes the whole matrix of attention weights, the other kernels never do.
+        fewer: what to type for one clip in a call.
 
     Raises:
         UsageError: E-SETTINGS.
     """
-    batch = 2 if execution.batched and guided else 1
-    largest = largest_tensor(unet, frames, height, width, batch)
-    if largest < MAX_ELEMENTS:
-        return
-    alone = largest_tensor(unet, frames, height, width, 1) < MAX_ELEMENTS
-    raise UsageError(
-        "E-SETTINGS",
-        f"{frames} frames with latents of {width}x{height} are too large for one call of the UNet.",
-        why=f"a tensor of {largest:,} elements would be made; kernels index up to {MAX_ELEMENTS:,}",
-        fix="without HARNESS_BATCHED=1: one branch of guidance at a time" if alone else "fewer frames, or smaller ones",
-    )
+    smaller = "fewer frames, or smaller ones: another --suite, or --frames and --size of harness posttune"
+    sizes = [(largest_tensor, fewer, smaller)]
+    if attention == "math":
+        sizes.append((attention_matrix, fewer, "unset HARNESS_ATTENTION"))
+    for size, alone, otherwise in sizes:
+        if (largest := size(unet, frames, height, width, batch)) >= MAX_ELEMENTS:
+            fits_alone = batch > 1 and size(unet, frames, height, width, 1) < MAX_ELEMENTS
+            raise UsageError(
+                "E-SETTINGS",
+                f"{frames} frames with latents of {width}x{height} are too large for one call of the UNet.",
+                where=f"{batch} of them at once" if batch > 1 else "one clip alone",
+                why=f"a tensor of {largest:,} elements would be made; kernels index up to {MAX_ELEMENTS:,}",
+                fix=alone if fits_alone else otherwise,
+            )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from harness.errors import CannotStart, Refused, UsageError
+from harness.errors import Refused, UsageError
 from harness.exvideo.base import Components, backbone_digest, base_digest, load_base
 from harness.exvideo.checkpoint import Header, save_checkpoint
 from harness.exvideo.extension import ExtensionConfig, extend
@@ -23,10 +22,10 @@ from harness.exvideo.freezing import ParameterCount, count_parameters, freeze
 from harness.exvideo.objective import HELD_OUT_SIGMAS, learning_rate
 from harness.exvideo.parallel import Processes, this_process
 from harness.exvideo.posttune_config import PosttuneConfig
+from harness.exvideo.posttune_limits import fit_to_kernels, memory_told
 from harness.exvideo.scalars import Scalars
 from harness.exvideo.trainer import Trainer
 from harness.exvideo.training_data import TrainingData, open_training_data, settled
-from harness.memory import ran_out
 from harness.spool import write_atomic
 
 ENCODERS = ("vae", "image_encoder")
@@ -106,14 +105,17 @@ def posttune(
         config = dataclasses.replace(config, device=str(processes.device))
     if config.threads:
         torch.set_num_threads(config.threads)
-    components, base = load_base(config.base, config.device), base_digest(config.base)
-    backbone = backbone_digest(config.base)  # now, not at the end: of the files that were loaded
-    config = settled(config, components)
-    extension, parameters = _extended(config, components)
-    data = _opened(config, components, processes, report, should_stop)
-    trainer = Trainer(config, components, parameters, processes)
-    run = _Run(config, trainer, data, config.fingerprint(base, data.name, processes.count), report)
-    with _memory_told(config):
+    with memory_told(config, "load"):
+        components, base = load_base(config.base, config.device), base_digest(config.base)
+        backbone = backbone_digest(config.base)  # now, not at the end: of the files that were loaded
+        config = settled(config, components)
+        extension, parameters = _extended(config, components)
+    fit_to_kernels(config, components)
+    with memory_told(config, "encode"):
+        data = _opened(config, components, processes, report, should_stop)
+    with memory_told(config, "train"):
+        trainer = Trainer(config, components, parameters, processes)
+        run = _Run(config, trainer, data, config.fingerprint(base, data.name, processes.count), report)
         run.train(should_stop)
     count = count_parameters(components.unet, config.policy)
     finished = trainer.step == config.steps
@@ -124,35 +126,6 @@ def posttune(
     processes.end()
     start, end = (run.held_out[i]["held_out"] for i in (0, -1))
     return Outcome(config.out, trainer.step, finished, start, end, speaks=processes.rank == 0)
-
-
-@contextlib.contextmanager
-def _memory_told(config: PosttuneConfig) -> Iterator[None]:
-    """Where memory runs out, the ways to need less of it that have not been taken yet.
-
-    Raises:
-        CannotStart: E-MEMORY.
-    """
-    try:
-        yield
-    except Exception as error:
-        if not ran_out(error):
-            raise
-        on_gpu = config.device.startswith("cuda")
-        ways = {
-            "--checkpointing": not config.gradient_checkpointing,
-            f"--batch 1 --accumulate {config.batch * config.accumulate}": config.batch > 1,
-            "--precision bf16": on_gpu and config.precision == "full",
-            "--optimiser adamw-8bit": on_gpu and config.optimiser != "adamw-8bit",
-        }
-        left = ", then ".join(way for way, is_left in ways.items() if is_left)
-        raise CannotStart(
-            "E-MEMORY",
-            "Memory ran out in post-tuning.",
-            where=config.device,
-            why=(str(error).strip() or type(error).__name__).splitlines()[0],
-            fix=f"the same command with {left}" if left else "a smaller --size, or fewer --frames",
-        ) from error
 
 
 def _opened(

@@ -20,6 +20,7 @@ from harness.exvideo.execution import (
     MAX_ELEMENTS,
     Execution,
     attention_kernel,
+    attention_matrix,
     check_tensors,
     feed_forward_in_pieces,
     largest_tensor,
@@ -98,16 +99,26 @@ def test_the_largest_tensor_of_svd_xt_at_full_size() -> None:
 
 
 def test_what_the_kernels_cannot_index_is_refused_with_what_would_do() -> None:
-    check_tensors(full(), 128, 128, 128, Execution(), guided=True)
-    check_tensors(full(), 128, 64, 64, Execution(batched=True), guided=True)
-    check_tensors(full(), 128, 128, 128, Execution(batched=True), guided=False)
+    check_tensors(full(), 128, 128, 128)
+    check_tensors(full(), 128, 64, 64, 2)
     with pytest.raises(UsageError) as caught:
-        check_tensors(full(), 128, 128, 128, Execution(batched=True), guided=True)
+        check_tensors(full(), 128, 128, 128, 2, fewer="unset HARNESS_BATCHED")
     assert caught.value.code == "E-SETTINGS"
-    assert "one branch of guidance at a time" in caught.value.fix
+    assert caught.value.fix == "unset HARNESS_BATCHED"
     with pytest.raises(UsageError) as larger:
-        check_tensors(full(), 256, 128, 128, Execution(), guided=True)
-    assert larger.value.fix == "fewer frames, or smaller ones"
+        check_tensors(full(), 256, 128, 128, fewer="unset HARNESS_BATCHED")
+    assert "fewer frames, or smaller ones" in larger.value.fix
+
+
+def test_a_kernel_that_makes_all_attention_weights_is_refused_where_they_are_too_many() -> None:
+    """128 frames of 512x512: five heads, each pixel of 64x64 with each other one."""
+    assert attention_matrix(full(), 128, 64, 64, 1) == 128 * 5 * 4096 * 4096
+    check_tensors(full(), 128, 64, 64, attention="flash")
+    check_tensors(full(), 16, 64, 64, attention="math")
+    with pytest.raises(UsageError) as caught:
+        check_tensors(full(), 128, 64, 64, attention="math")
+    assert "10,737,418,240 elements" in caught.value.why
+    assert caught.value.fix == "unset HARNESS_ATTENTION"
 
 
 def test_an_unknown_attention_kernel_is_refused() -> None:
@@ -166,5 +177,6 @@ def test_a_fast_decoder_decodes_and_the_base_still_encodes(svd_base: Path, tiny_
     assert not fast.vae.is_tiny
     assert plain.decoder is plain.vae
     assert fast.latent_shape(6, SIZE, SIZE) == plain.latent_shape(6, SIZE, SIZE)
-    assert make(fast, Execution()).shape == make(plain, Execution()).shape
-    assert not np.array_equal(make(fast, Execution()), make(plain, Execution()))
+    one, other = make(fast, Execution()), make(plain, Execution())
+    assert one.shape == other.shape
+    assert not np.array_equal(one, other)
