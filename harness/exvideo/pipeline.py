@@ -210,7 +210,7 @@ def sample(
     windows = settings.windows()
     longest = max(window.stop - window.start for window in windows)
     batch, alone = 2 if execution.batched and settings.guided else 1, "unset HARNESS_BATCHED"
-    check_tensors(components.unet, longest, *shape[2:], batch=batch, attention=execution.attention, fewer=alone)
+    check_tensors(components.unet, longest, shape[2], shape[3], batch, attention=execution.attention, fewer=alone)
     for timestep, sigma in zip(scheduler.timesteps, scheduler.sigmas[:-1].tolist(), strict=True):  # the last is 0
         scaled = scheduler.scale_model_input(state, timestep)
         guided = settings.guided and sigma > settings.guidance_above

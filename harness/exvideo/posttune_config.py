@@ -53,11 +53,12 @@ class PosttuneConfig:
         lr, schedule, warmup: peak learning rate, its course, and linear warm-up steps.
         weight_decay, clip_norm: of AdamW; largest norm of the whole gradient.
         ema: decay of the averaged weights that are written.
-        loss: ``edm``, squared error of v under a log-normal sigma; ``exvideo``, the published objective.
+        loss: ``edm``, the corrected objective: squared error of v with weight 1, a log-normal sigma, the latents on the
+            autoencoder's own scale; ``exvideo``, the published one: its weight, target, grid and scale of the latents.
         p_mean, p_std: of ln sigma (``edm``).
         augmentation: mean and deviation of the log of the conditioning image's noise; None for a clean image.
         dropout: share of clips trained without their image, for guidance.
-        latent_factor: scale of the latents in place of the autoencoder's own.
+        latent_factor: scale of the latents; None for the one of the ``loss``.
         precision: ``bf16`` autocasts the UNet (parameters and optimiser stay float32): right for GPUs, slow on CPUs
             without bfloat16 arithmetic.
         gradient_checkpointing: recompute activations in the backward pass.

@@ -18,6 +18,7 @@ from harness.exvideo.videos import assemble, encode_videos
 
 LARGEST_DEFAULT = 512  # pixels: what ExVideo's example trains on; a smaller base decides for itself
 FOLDER = "latents"
+SVD_FACTOR, EXVIDEO_FACTOR = 0.18215, 0.13025  # of SVD's autoencoder; in ExVideo's training script, which is SDXL's
 
 Report = Callable[[int, int], None]
 
@@ -38,11 +39,13 @@ class TrainingData:
 
 
 def settled(config: PosttuneConfig, components: Components) -> PosttuneConfig:
-    """The configuration with the size of its clips, if they are of videos and it names none.
+    """The configuration with what it leaves to the base: the size of clips of videos, the published loss's latents.
 
     Raises:
         UsageError: E-SETTINGS, rules for videos where the data are none.
     """
+    if config.loss == "exvideo" and config.latent_factor is None:
+        config = dataclasses.replace(config, latent_factor=published_factor(components.vae.factor))
     if not is_videos(config.data):
         rules = {"size": "--size", "stride": "--stride", "clip_fps": "--clip-fps", "clips_per_video": "--clips"}
         defaults = {f.name: f.default for f in dataclasses.fields(PosttuneConfig)}
@@ -57,6 +60,14 @@ def settled(config: PosttuneConfig, components: Components) -> PosttuneConfig:
     height, width = sample if isinstance(sample, list | tuple) else (sample, sample)
     sides = [min(LARGEST_DEFAULT, int(side) * components.vae.stride) for side in (width, height)]
     return dataclasses.replace(config, size=(sides[0], sides[1]))
+
+
+def published_factor(own: float) -> float:
+    """The scale of the latents in ExVideo's training script, for an autoencoder whose own is ``own``.
+
+    It has another autoencoder's number, so that its clips are 0.715 times as large as SVD's.
+    """
+    return EXVIDEO_FACTOR * (own / SVD_FACTOR)
 
 
 def open_training_data(

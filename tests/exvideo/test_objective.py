@@ -29,6 +29,7 @@ from harness.exvideo.objective import (
 )
 from harness.exvideo.posttune_config import PosttuneConfig
 from harness.exvideo.scheduler import clean_estimate, exvideo_weight, velocity
+from harness.exvideo.training_data import published_factor, settled
 from tests.exvideo.helpers import fixture_json
 
 
@@ -108,6 +109,19 @@ def test_a_factor_of_its_own_scales_the_clean_latents(components: Components) ->
     plain, scaled = (training_batch(config(latent_factor=f), clips(), components, 1) for f in (None, 1.4))
     torch.testing.assert_close(scaled.clean, 2 * plain.clean)
     assert torch.equal(scaled.image, plain.image)
+
+
+def test_a_named_loss_is_the_whole_objective_with_the_scale_of_its_latents(components: Components) -> None:
+    """The published script has 0.13025 where SVD's autoencoder has 0.18215; the corrected loss keeps the base's own."""
+    assert published_factor(0.18215) == 0.13025
+    factors = {
+        (loss, given): settled(config(loss=loss, latent_factor=given), components).latent_factor
+        for loss in ("edm", "exvideo")
+        for given in (None, 0.5)
+    }
+    published = published_factor(components.vae.factor)
+    assert factors == {("edm", None): None, ("edm", 0.5): 0.5, ("exvideo", None): published, ("exvideo", 0.5): 0.5}
+    assert published / components.vae.factor == pytest.approx(0.715, abs=1e-3)
 
 
 def test_held_out_noise_belongs_to_clip_and_sigma(components: Components) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from harness.cli import run_app
 from harness.errors import CannotStart
+from harness.exvideo.posttune import Outcome
+from harness.exvideo.posttune_config import PosttuneConfig
 from harness.machine import Gpu, Machine
 from harness.model import HubSource, Item, Needs, Protocol, Request
 from harness.noise import make_noise
@@ -128,12 +132,25 @@ def test_the_published_files_come_from_the_hub_and_each_names_its_command_and_li
     )
 
 
-def test_a_row_that_is_tuned_here_names_the_command_that_tunes_it(nowhere: Path) -> None:
+def test_a_row_that_is_tuned_here_names_the_command_that_tunes_it(
+    nowhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     weight = SvdVariant(checkpoint="no-conv", positions="learn_reflect").tuned_weight()
     assert weight is not None
     assert weight.how.startswith("harness posttune --base stabilityai/stable-video-diffusion-img2vid-xt --frames 128 ")
-    assert "--positions learn_reflect --conv none" in weight.how
     assert weight.how.endswith("--out weights/svd/no-conv.safetensors")
+    asked: list[PosttuneConfig] = []
+
+    def train(config: PosttuneConfig, *rest: object) -> Outcome:
+        asked.append(config)
+        return Outcome(config.out, 0, True, 0.0, 0.0, speaks=False)
+
+    monkeypatch.setattr("harness.exvideo.posttune.posttune", train)
+    assert run_app(shlex.split(weight.how)[1:]) == 0
+    (config,) = asked
+    assert (config.conv, config.positions, config.loss) == ("none", "learn_reflect", "edm")
+    assert (config.lr, config.schedule, config.warmup) == (1e-5, "constant", 0)
+    assert (config.batch, config.accumulate, config.gradient_checkpointing) == (1, 8, True)
 
 
 def test_a_small_base_runs_on_a_cpu_and_changes_the_key(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
