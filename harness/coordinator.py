@@ -204,7 +204,8 @@ class Coordinator:
         if event.kind == "started":
             self.watchdog.started(event.task.id, cost_name(event.task), self.clock())
             return
-        task = self._pending.pop(event.task.id)
+        del self._pending[event.task.id]
+        task = event.task  # as it was begun: lighter, perhaps, than it was submitted
         limit = self.watchdog.ended(task.id, event.seconds)
         self._spent[cost_name(task)].append(event.seconds)
         if event.kind == "finished":
@@ -260,15 +261,24 @@ class Coordinator:
         fault = event.faults[0]
         if event.kind == "lost":
             self._record_lost(task, fault)
-        if isinstance(task, GenerateTask) and fault.code == "E-MEMORY" and fault.retryable:
-            if task.attempt < MAX_MEMORY_ATTEMPTS and not self._draining:
-                self.watcher.note(f"{task.label}: memory ran out; once more in a fresh process, lighter if it can be")
-                self._submit(lighter(task))
+        ran_out = isinstance(task, GenerateTask) and fault.code == "E-MEMORY" and fault.retryable
+        if isinstance(task, GenerateTask) and ran_out:
+            if task.lighter - self.lighter < MAX_MEMORY_ATTEMPTS - 1 and not self._draining:
+                self._lighter(task, "memory ran out")
                 return
         elif fault.retryable and self._may_retry(task):
-            self._submit(again(task))
+            if isinstance(task, GenerateTask) and fault.killed:
+                self._lighter(task, "its worker was killed, as happens where memory runs out")
+            else:
+                self._submit(again(task))
             return
         self._give_up(task, event.faults)
+
+    def _lighter(self, task: GenerateTask, why: str) -> None:
+        """Once more with less memory; and so the variant's other videos, which are as large, from the beginning."""
+        self.watcher.note(f"{task.label}: {why}; once more in a fresh process, lighter if it can be")
+        self.engine.lighten(task.variant, task.lighter + 1)
+        self._submit(lighter(task))
 
     def _hung(self, task: Task, event: Event, limit: float) -> None:
         """Not tried again: whether a task ends may depend on its content."""

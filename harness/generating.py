@@ -76,11 +76,11 @@ class GenerateStage:
         settings: dict[str, Any] = {}
         image = bench.suite.image(item)
         request = Request(item, task.seed, protocol, image, noise, real, real, task.lighter, settings.update)
-        reset_peaks()
+        reset_peaks(bench.device)
         started = time.perf_counter()
         frames = check_frames(generator.generate(request), protocol, spec.name)
         seconds = time.perf_counter() - started
-        peaks = {"peak_vram_bytes": peak_vram(), "peak_rss_bytes": peak_rss()}
+        peaks = {"peak_vram_bytes": peak_vram(bench.device), "peak_rss_bytes": peak_rss()}
         self.stage = "encode"
         replicates = _compared(bench.results, task, frames)
         sha256, frames_sha256, size = store_master(bench, frames, protocol.fps)

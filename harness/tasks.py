@@ -139,13 +139,17 @@ _KINDS: dict[str, type[Any]] = {t.kind: t for t in (GenerateTask, ScoreTask, Ref
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that went wrong inside a task; ``subject`` is the metric or extractor, or empty for the task."""
+    """One thing that went wrong inside a task; ``subject`` is the metric or extractor, or empty for the task.
+
+    ``killed`` says that the worker was ended by signal 9, as Linux does to a process when memory runs out.
+    """
 
     stage: str  # load | generate | encode | score | aggregate
     code: str
     message: str
     retryable: bool = False
     subject: str = ""
+    killed: bool = False
 
 
 @dataclass(frozen=True)

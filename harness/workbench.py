@@ -80,6 +80,8 @@ class Workbench:
             cv2.setNumThreads(self.threads)
         if torch := sys.modules.get("torch"):
             torch.set_num_threads(self.threads)
+            if self.device.startswith("cuda"):  # what a library puts on "the GPU" belongs there too
+                torch.cuda.set_device(self.device)
             torch.backends.cudnn.benchmark = False
             torch.backends.cudnn.deterministic = True
             torch.use_deterministic_algorithms(True, warn_only=True)

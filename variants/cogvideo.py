@@ -95,6 +95,8 @@ class _Generator:
 
     def _place(self, lighter: bool) -> None:
         """The model on its device; after memory ran out, one part of it at a time, which changes no arithmetic."""
+        if self.offloading:  # for good: the whole model would not fit afterwards either
+            return
         if lighter and self.device.type == "cuda":
             self.pipe.enable_model_cpu_offload(device=self.device)
             self.offloading = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Collection
+from dataclasses import replace
 
 from harness.tasks import GenerateTask, Task
 
@@ -24,6 +25,11 @@ class Backlog:
             self._videos.setdefault(task.variant, deque()).append(task)
         else:
             self._other.append(task)
+
+    def lighten(self, variant: str, lighter: int) -> None:
+        """Have the waiting videos of a variant begin at least so many steps towards less memory."""
+        for index, task in enumerate(waiting := self._videos.get(variant, deque())):
+            waiting[index] = replace(task, lighter=max(lighter, task.lighter))
 
     def take(self, prefers_videos: bool, loaded: str, held: Collection[str], may_swap: bool = True) -> Task | None:
         """The next task for a worker, None if there is nothing for it.

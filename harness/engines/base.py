@@ -27,6 +27,10 @@ class Engine(Protocol):
         """
         ...
 
+    def lighten(self, variant: str, lighter: int) -> None:
+        """Have the videos of a variant that have not started begin at least so many steps towards less memory."""
+        ...
+
     def cancel(self) -> list[Task]:
         """Drop and return what has not started; what is in hand goes on."""
         ...

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
-from harness.tasks import Event, Fault, Task
+from harness.tasks import Event, Fault, GenerateTask, Task
 
 Work = Callable[[Task], Event]
 
@@ -15,8 +16,8 @@ class FakeEngine:
 
     Args:
         work: does a task, such as ``Worker(bench).handle``.
-        script: task id -> outcomes of its successive attempts: ``lost``, ``retryable``, ``fatal``, ``hangs`` (until
-            it is stopped) or ``work``; after the last one, ``work``.
+        script: task id -> outcomes of its successive attempts: ``lost``, ``killed``, ``retryable``, ``fatal``,
+            ``hangs`` (until it is stopped) or ``work``; after the last one, ``work``.
     """
 
     def __init__(self, work: Work, script: Mapping[str, Sequence[str]] | None = None) -> None:
@@ -48,6 +49,12 @@ class FakeEngine:
         end = self.work(task) if outcome == "work" else _scripted(task, outcome)
         return [Event("started", task, "fake"), end]
 
+    def lighten(self, variant: str, lighter: int) -> None:
+        """What is queued begins lighter."""
+        for index, task in enumerate(self.queue):
+            if isinstance(task, GenerateTask) and task.variant == variant:
+                self.queue[index] = replace(task, lighter=max(lighter, task.lighter))
+
     def cancel(self) -> list[Task]:
         """Drop what is queued."""
         dropped = list(self.queue)
@@ -70,7 +77,8 @@ class FakeEngine:
 
 def _scripted(task: Task, outcome: str) -> Event:
     stage = "generate" if task.kind == "generate" else "score"
-    if outcome == "lost":
-        return Event("lost", task, "fake", faults=(Fault(stage, "E-WORKER", "the worker was lost", retryable=True),))
+    if outcome in ("lost", "killed"):
+        fault = Fault(stage, "E-WORKER", f"the worker was {outcome}", retryable=True, killed=outcome == "killed")
+        return Event("lost", task, "fake", faults=(fault,))
     retryable = {"retryable": True, "fatal": False}[outcome]
     return Event("failed", task, "fake", faults=(Fault(stage, "E-SCRIPTED", f"a {outcome} fault", retryable),))

@@ -121,6 +121,10 @@ class JobEngine:
             events = self._collect()
         return events
 
+    def lighten(self, variant: str, lighter: int) -> None:
+        """What waits begins lighter."""
+        self._backlog.lighten(variant, lighter)
+
     def cancel(self) -> list[Task]:
         """Drop what no job has begun."""
         dropped = self._backlog.clear()

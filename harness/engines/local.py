@@ -106,6 +106,10 @@ class LocalEngine:
         self._assign()
         return events
 
+    def lighten(self, variant: str, lighter: int) -> None:
+        """What waits begins lighter."""
+        self._backlog.lighten(variant, lighter)
+
     def cancel(self) -> list[Task]:
         """Drop and return what no worker has."""
         return self._backlog.clear()
@@ -171,7 +175,7 @@ class LocalEngine:
         code = process.handle.returncode
         if process.task:
             stage = "generate" if isinstance(process.task, GenerateTask) else "score"
-            fault = Fault(stage, "E-WORKER", _died(code), retryable=True)
+            fault = Fault(stage, "E-WORKER", _died(code), retryable=True, killed=code == -signal.SIGKILL)
             events.append(Event("lost", process.task, process.name, faults=(fault,)))
         elif process.starts >= MAX_STARTS_WITHOUT_WORK:
             raise _cannot_start(process, code)

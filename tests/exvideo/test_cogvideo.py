@@ -19,7 +19,7 @@ from harness.model import HubSource, Item, Protocol, Request
 from harness.noise import make_noise
 from harness.plan import protocol_skip
 from harness.registry import load_plugins
-from harness.variants.cogvideo import CogVideoX, CogVideoXDirect, CogVideoXExVideo
+from harness.variants.cogvideo import CogVideoX, CogVideoXDirect, CogVideoXExVideo, _Generator
 from harness.weights import missing
 from tests.exvideo.cog import lora, published_layers, save_cogvideo, save_lora
 from tests.exvideo.test_pretrained import damage
@@ -189,6 +189,21 @@ def test_the_rows_make_videos_that_depend_on_the_lora_and_on_the_noise(here: Pat
     other, _ = make(CogVideoXExVideo(), seed=1)
     assert len({video.tobytes() for video in (tuned, plain, other)}) == 3
     assert not CogVideoXExVideo().needs().gpu
+
+
+def test_after_memory_ran_out_the_parts_wait_on_the_cpu_for_good() -> None:
+    told: list[tuple[str, object]] = []
+
+    class Pipe:
+        def __getattr__(self, name: str) -> Any:
+            return lambda *given, **named: told.append((name, (*given, *named.values())))
+
+    generator = _Generator.__new__(_Generator)
+    generator.pipe, generator.device, generator.offloading = Pipe(), torch.device("cuda:0"), False
+    for lighter in (False, True, False, True):
+        generator._place(lighter=lighter)
+    place = (torch.device("cuda:0"),)
+    assert told == [("to", place), ("enable_model_cpu_offload", place)]
 
 
 def test_the_rows_name_published_files_and_where_they_come_from(nowhere: None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,6 +37,14 @@ def test_a_fresh_worker_takes_a_variant_that_nobody_has_loaded() -> None:
     backlog = filled(video("a"), video("b"))
     assert backlog.take(True, "", {"a"}) == video("b")
     assert backlog.take(True, "", {"a"}) == video("a"), "rather than idle it helps with any"
+
+
+def test_waiting_videos_of_one_variant_begin_lighter_and_never_heavier() -> None:
+    backlog = filled(video("a", 0), dataclasses.replace(video("a", 1), lighter=3), video("b"), measurement())
+    backlog.lighten("a", 2)
+    backlog.lighten("none", 2)
+    steps = {task.id: task.lighter for task in backlog.clear() if isinstance(task, GenerateTask)}
+    assert steps == {"a-0": 2, "a-1": 3, "b-0": 0}
 
 
 def test_each_worker_prefers_its_own_kind() -> None:

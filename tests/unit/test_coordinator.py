@@ -130,6 +130,12 @@ def out_of_memory(enough: int) -> Callable[[Task], Event]:
     return do
 
 
+def out_of_memory_of(variant: str, enough: int) -> Callable[[Task], Event]:
+    """The same for the videos of one variant alone."""
+    scarce = out_of_memory(enough)
+    return lambda task: scarce(task) if isinstance(task, GenerateTask) and task.variant == variant else work(task)
+
+
 def test_a_video_whose_memory_ran_out_is_made_lighter_and_it_is_said(tmp_path: Path) -> None:
     run = Run(tmp_path, plan(names=["a"], items=1), out_of_memory(enough=2))
     outcome = run.go()
@@ -138,6 +144,35 @@ def test_a_video_whose_memory_ran_out_is_made_lighter_and_it_is_said(tmp_path: P
     assert [(task.attempt, task.lighter) for task in made] == [(1, 0), (2, 1), (3, 2)]
     assert sum("memory ran out" in note for note in run.watch.notes) == 2
     assert sum("made with less, less" in note for note in run.watch.notes) == 1
+
+
+def test_once_memory_ran_out_the_variants_other_videos_begin_lighter(tmp_path: Path) -> None:
+    run = Run(tmp_path, plan(names=["a", "b"], items=3), out_of_memory_of("a", enough=2))
+    assert run.go().made == 6
+    made = [task for task in run.done(GenerateTask) if isinstance(task, GenerateTask)]
+    assert [task.lighter for task in made if task.variant == "a"] == [0, 1, 2, 2, 2]
+    assert {task.lighter for task in made if task.variant == "b"} == {0}
+    assert sum("memory ran out" in note for note in run.watch.notes) == 2
+
+
+def test_a_video_that_begins_at_the_lightest_is_not_tried_beyond_it(tmp_path: Path) -> None:
+    run = Run(tmp_path, plan(names=["a"], items=2), out_of_memory(enough=9))
+    outcome = run.go()
+    assert [failed.code for failed in outcome.failed] == ["E-MEMORY"] * 2
+    made = [task for task in run.done(GenerateTask) if isinstance(task, GenerateTask)]
+    assert [task.lighter for task in made] == [0, 1, 2, 3, 3]
+
+
+def test_a_worker_that_was_killed_makes_its_video_again_lighter_but_measures_as_before(tmp_path: Path) -> None:
+    wanted = plan(names=["a"], items=1)
+    key = wanted.rows[0].units[0].gen_key
+    run = Run(tmp_path, wanted, script={key: ["killed", "lost"], f"{key}:score": ["killed"]})
+    outcome = run.go()
+    assert (outcome.made, outcome.failed) == (1, [])
+    made = [task for task in run.done(GenerateTask) if isinstance(task, GenerateTask)]
+    assert [(task.attempt, task.lighter) for task in made] == [(1, 0), (2, 1), (3, 1)]
+    assert [task.attempt for task in run.done(ScoreTask)] == [1, 2]
+    assert sum("its worker was killed" in note for note in run.watch.notes) == 1
 
 
 def test_offloading_begins_every_video_one_step_lighter_and_says_nothing_of_each(tmp_path: Path) -> None:
