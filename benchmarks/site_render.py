@@ -24,7 +24,7 @@ from harness.keys import digest
 from harness.model import Item, Protocol, Suite
 from harness.render import environment, publish
 from harness.site_media import SiteMedia
-from harness.site_pages import Page, pages
+from harness.site_pages import Page, Pages
 from harness.sitemodel import load_site
 from harness.submission import SCHEMA
 
@@ -42,7 +42,7 @@ def main() -> None:
         files = write_files(folder / "published", variants, items, metrics)
         (model, _), seconds = timed(lambda: load_site(files))
         line("read, validate, intervals, ranks", seconds, f"{variants} files of {items} videos and {metrics} metrics")
-        found, seconds = timed(lambda: list(pages(model, SiteMedia(False, {}, {}))))
+        found, seconds = timed(lambda: list(Pages(model, SiteMedia(False, {}, {}))))
         line("compute every page", seconds, f"{len(found)} pages")
         text, seconds = timed(lambda: render([page for page in found if page.path == "index.html"]))
         line("render the board", seconds, f"{text} bytes")
@@ -64,7 +64,7 @@ def line(step: str, seconds: float, result: str) -> None:
 def render(found: list[Page]) -> int:
     theme = Path(__file__).resolve().parents[1] / "site" / "theme"
     jinja = environment(theme)
-    assets = {"site.css": "site.css", "site.js": "site.js", "icon.svg": "icon.svg"}
+    assets = {name: name for name in ("site.css", "site.js", "pairs.js", "icon.svg")}
     shared: list[dict[str, Any]] = [{"root": page.root, "here": page.path, "assets": assets} for page in found]
     return sum(len(jinja.get_template(p.template).render(**p.context, **s)) for p, s in zip(found, shared, strict=True))
 

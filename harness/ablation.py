@@ -9,7 +9,7 @@ row as the base, each analysis is a weighted sum of the rows' values on one item
 
 An item's contrast is averaged over the seeds that all its rows have; then items are the sample: t intervals, sign
 flips, Holm's correction over all effects of one metric. Set metrics have a jackknife that deletes an item from all
-rows at once, and p from its t. Over time: the same for each eighth of the clip, Holm over the eighths.
+rows at once, and p from its t. Over time: the same for each eighth of the clip, Holm over all effects and eighths.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from itertools import combinations, product
 
 import numpy as np
 
-from harness.compare import check_comparable, paired_cells
+from harness.compare import check_comparable
+from harness.compare_pairs import paired_cells
 from harness.errors import Refused
 from harness.stats_intervals import POWER, t_quantile
 from harness.stats_sets import MAX_GROUPS, Contrast, jackknife_p
@@ -219,25 +220,23 @@ def _family(
         made = []
         for effect in effects:
             if metric.scope == "video":
-                answer, windows = _video(submissions, metric, effect, alpha, adjust)
+                answer, windows = _video(submissions, metric, effect, alpha)
             else:
                 answer, windows = _set(from_sets[effect.name + effect.kind].get(metric.label), alpha), ()
             if answer is not None:
                 made.append(Finding(effect, metric, answer, windows, ""))
-        findings += _judge(made, alpha, adjust)
+        findings += _judge(_over_time(made, adjust), alpha, adjust)
     return Ablation(base.suite.label, base.variant.family, alpha, adjust, rows, absent, tuple(effects), tuple(findings))
 
 
 def _video(
-    submissions: Sequence[Submission], metric: PublishedMetric, effect: Effect, alpha: float, adjust: bool
+    submissions: Sequence[Submission], metric: PublishedMetric, effect: Effect, alpha: float
 ) -> tuple[Answer | None, tuple[Answer | None, ...]]:
     chosen = [s for s in submissions if s.variant.label in effect.weights]
     signs = np.array([effect.weights[s.variant.label] for s in chosen])
     whole = _answer(_items(chosen, signs, metric.label, None), alpha)
     parts = [_answer(_items(chosen, signs, metric.label, window), alpha) for window in range(WINDOWS)]
-    if not any(parts):
-        return whole, ()
-    return whole, tuple(_adjusted(parts, adjust))
+    return whole, tuple(parts) if any(parts) else ()
 
 
 def _items(
@@ -270,6 +269,12 @@ def _adjusted(answers: Sequence[Answer | None], adjust: bool) -> list[Answer | N
     tested = [a.p for a in answers if a is not None and a.p is not None]
     adjusted = iter(holm(tested) if adjust else tested)
     return [a if a is None or a.p is None else replace(a, p_adjusted=next(adjusted)) for a in answers]
+
+
+def _over_time(findings: Sequence[Finding], adjust: bool) -> list[Finding]:
+    """The findings on one metric with the p values of all eighths of all effects adjusted as one family."""
+    adjusted = iter(_adjusted([window for finding in findings for window in finding.windows], adjust))
+    return [replace(finding, windows=tuple(next(adjusted) for _ in finding.windows)) for finding in findings]
 
 
 def _judge(findings: Sequence[Finding], alpha: float, adjust: bool) -> list[Finding]:

@@ -123,7 +123,9 @@ def _over_time(found: Ablation, metric: PublishedMetric) -> Table:
         for f in findings
     ]
     count = max(len(finding.windows) for finding in findings)
-    return f"{_label(metric)} over time, by eighth of the clip", ["effect", *map(str, range(1, count + 1))], rows
+    family = ", p adjusted over effects and eighths" if found.adjusted else ""
+    heading = f"{_label(metric)} over time, by eighth of the clip{family}"
+    return heading, ["effect", *map(str, range(1, count + 1))], rows
 
 
 def _window(window: Answer | None, places: int, alpha: float) -> str:

@@ -9,18 +9,18 @@ the interval of two independent jackknives and no test. Holm's correction runs o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
 import numpy as np
 
+from harness.compare_pairs import LeftOut, absent_seeds, left_out, paired_cells
 from harness.errors import Refused
-from harness.model import Score
 from harness.power import Need, Variance, needs, variance_of
 from harness.published_sets import difference_of
 from harness.set_detail import SetDetail
-from harness.stats_intervals import POWER, detectable, t_interval, t_quantile
+from harness.stats_intervals import POWER, detectable, mean_interval, t_interval, t_quantile
 from harness.stats_sets import MAX_GROUPS, SetDifference, Spread, jackknife_p, recombined
 from harness.stats_tests import holm, sign_flip
 from harness.submission import PublishedMetric, PublishedSetScore, Submission
@@ -29,6 +29,7 @@ MAX_GAPS = 5
 SAME, NOT_SEEN, TOO_FEW = "the same on every item", "no difference seen", "too few items to tell"
 NO_FEATURES = "not tested: usable feature rows are not at hand"
 FROM_FILES = "from files: p is the t of the paired jackknife; with feature rows at hand videos are swapped instead"
+FROM_ROWS = "from feature rows: p is of exchanged videos, the interval of the paired jackknife; files alone give its t"
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,11 @@ class Difference:
 class Column:
     """One metric of a comparison over ``n`` items.
 
-    ``lost`` has, for A and for B, the items that only the other side has a value for, by reason. ``needed`` answers
-    how many items and seeds find a given difference; empty where it was not asked or cannot be told.
+    ``seeds`` are the fewest and the most that an item's mean is over, None for a metric of a set. ``left_out`` says
+    what is not compared, by reason. ``needed`` answers how many items and seeds find a given difference; empty where it
+    was not asked or cannot be told. ``effect`` is the difference in units of the standard deviation of the items'
+    differences (Cohen's d for pairs), None where those do not vary or are not known. ``note`` says how the numbers came
+    about, ``doubt`` where test and interval disagree.
     """
 
     metric: PublishedMetric
@@ -79,17 +83,20 @@ class Column:
     b: Estimate
     test: Difference
     verdict: str
-    lost: tuple[Mapping[str, tuple[str, ...]], Mapping[str, tuple[str, ...]]]
+    seeds: tuple[int, int] | None = None
+    left_out: LeftOut = field(default_factory=LeftOut)
+    effect: float | None = None
     gaps: tuple[Gap, ...] = ()
     variance: Variance | None = None
     needed: tuple[Need, ...] = ()
     note: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True)
 class Comparison:
     """A against B. ``omitted`` names the metrics that could not be compared, and why; ``where`` says which items were
-    asked for, empty for all."""
+    asked for, empty for all; ``absent`` are the suite's seeds of which a side has no video, by who lacks them."""
 
     suite: str
     items: int
@@ -103,6 +110,7 @@ class Comparison:
     omitted: Mapping[str, str]
     power_percent: float | None = None
     where: str = ""
+    absent: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 def compare(
@@ -114,6 +122,7 @@ def compare(
     sets: Mapping[str, SetDifference] | None = None,
     power_percent: float | None = None,
     where: str = "",
+    unread: Mapping[str, str] | None = None,
 ) -> Comparison:
     """Compare two results.
 
@@ -124,6 +133,7 @@ def compare(
         sets: B minus A of set metrics by label, from feature rows.
         power_percent: also answer how many items find a difference of so many percent of A's mean.
         where: how both were restricted to some items (see `harness.compare_where`).
+        unread: columns that are on record and not in ``a`` and ``b``, by label, and why.
 
     Raises:
         Refused: E-COMPARE, suite, protocol or a metric differs, or nothing is common to both.
@@ -144,9 +154,10 @@ def compare(
         alpha,
         family,
         tuple(judged),
-        omitted,
+        {**omitted, **(unread or {})},
         power_percent,
         where,
+        absent_seeds(a, b),
     )
 
 
@@ -171,27 +182,12 @@ def check_comparable(a: Submission, b: Submission) -> None:
             _raise(
                 a, b, f"{metric.label} has key {metric.key} for A and {other.key} for B: other parameters or weights"
             )
+        for name in ("better", "unit", "scope"):
+            mine, theirs_too = getattr(metric, name), getattr(other, name)
+            if mine != theirs_too:
+                _raise(a, b, f"{metric.label} is declared otherwise: {name} is {mine!r} for A and {theirs_too!r} for B")
     if a.variant.key == b.variant.key:
         raise _refuse(a, b, "they are the same variant", "a variant does not differ from itself")
-
-
-def paired_cells(
-    submissions: Sequence[Submission], metric: str, window: int | None = None
-) -> dict[str, list[tuple[float, ...]]]:
-    """For every item, in order of the suite, one tuple of values a seed: of seeds that all ``submissions`` have.
-
-    With ``window``, the values of that part of the time profile (see `harness.windows_time`).
-    """
-    tables = [_cells(submission, metric) for submission in submissions]
-    suite = submissions[0].suite
-    found: dict[str, list[tuple[float, ...]]] = {}
-    for item in suite.items:
-        for seed in suite.seeds:
-            values = [_value(table.get((item.slug, seed)), window) for table in tables]
-            complete = tuple(v for v in values if v is not None)
-            if len(complete) == len(tables):
-                found.setdefault(item.slug, []).append(complete)
-    return found
 
 
 def _measured(submission: Submission) -> dict[str, PublishedMetric]:
@@ -205,10 +201,11 @@ def _columns(
 ) -> tuple[list[Column], dict[str, str]]:
     """The metrics that can be compared, not judged yet, and why the others cannot."""
     numbers = {**_measured(a), **_measured(b)}
-    labels_of_b = {metric.label for metric in b.metrics}
-    common = [m for m in a.metrics if m.label in labels_of_b and m.name in numbers]
+    labels = [{metric.label for metric in side.metrics} for side in (a, b)]
+    common = [m for m in a.metrics if m.label in labels[1] and m.name in numbers]
     columns: list[Column] = []
-    omitted: dict[str, str] = {}
+    omitted = {m.label: "not measured for B" for m in _measured(a).values() if m.label not in labels[1]}
+    omitted |= {m.label: "not measured for A" for m in _measured(b).values() if m.label not in labels[0]}
     for metric in common:
         made = _video(a, b, metric, alpha) if metric.scope == "video" else _set(a, b, metric, sets, alpha)
         if isinstance(made, Column):
@@ -236,20 +233,38 @@ def _video(a: Submission, b: Submission, metric: PublishedMetric, alpha: float) 
     order = np.argsort(-np.abs(differences), kind="stable")[:MAX_GAPS]
     slugs = list(cells)
     gaps = tuple(Gap(slugs[i], float(means[i, 0]), float(means[i, 1])) for i in order if differences[i])
-    first, second = (Estimate(*t_interval(means[:, side], level)) for side in (0, 1))
-    return Column(metric, len(cells), first, second, test, "", _losses(a, b, metric.label), gaps, variance)
+    first, second = (Estimate(*mean_interval(means[:, side], metric.unit, level)) for side in (0, 1))
+    counts = [len(seeds) for seeds in cells.values()]
+    spread = float(differences.std(ddof=1))
+    return Column(
+        metric,
+        len(cells),
+        first,
+        second,
+        test,
+        "",
+        (min(counts), max(counts)),
+        left_out(a, b, metric.label),
+        mean / spread if spread else None,
+        gaps,
+        variance,
+        doubt=_disagreement(test, alpha),
+    )
 
 
 def _set(
     a: Submission, b: Submission, metric: PublishedMetric, sets: Mapping[str, SetDifference], alpha: float
 ) -> Column | str:
     found = sets.get(metric.label)
-    nothing: tuple[Mapping[str, tuple[str, ...]], Mapping[str, tuple[str, ...]]] = ({}, {})
     if found is not None:
         spread = found.spread
         test = Difference(found.difference, spread.low, spread.high, found.p, None, _seen(spread, found.n, alpha))
-        first, second = (Estimate(value, None, None) for value in (found.second, found.first))
-        return Column(metric, found.n, first, second, test, "", nothing)
+        # B stands first in the difference.
+        second, first = (
+            Estimate(value, own.low, own.high)
+            for value, own in zip((found.first, found.second), found.spreads, strict=True)
+        )
+        return Column(metric, found.n, first, second, test, "", note=FROM_ROWS, doubt=_disagreement(test, alpha))
     scores = [next((s for s in side.set_scores if s.metric == metric.label), None) for side in (a, b)]
     mine, theirs = scores
     if mine is None or theirs is None:
@@ -257,7 +272,19 @@ def _set(
     if why := difference_of([mine, theirs]):
         return why
     test, note = _from_files(mine, theirs, alpha)
-    return Column(metric, mine.n, _estimate(mine), _estimate(theirs), test, "", nothing, note=note)
+    doubt = _disagreement(test, alpha)
+    return Column(metric, mine.n, _estimate(mine), _estimate(theirs), test, "", note=note, doubt=doubt)
+
+
+def _disagreement(test: Difference, alpha: float) -> str:
+    """Said where the test and the interval of one difference, which are two methods, do not say the same."""
+    if test.p is None or test.low is None or test.high is None:
+        return ""
+    outside = test.low > 0 or test.high < 0
+    if outside == (test.p <= alpha):
+        return ""
+    side = "leaves 0 out" if outside else "holds 0"
+    return f"the interval {side}, the test alone has p = {test.p:.2g}: of these two methods the verdict is the test's"
 
 
 def _from_files(a: PublishedSetScore, b: PublishedSetScore, alpha: float) -> tuple[Difference, str]:
@@ -321,38 +348,6 @@ def _with_needs(column: Column, percent: float | None, alpha: float) -> Column:
     if column.variance is None or not wanted:
         return column
     return replace(column, needed=tuple(needs(column.variance, wanted, alpha)))
-
-
-def _losses(
-    a: Submission, b: Submission, metric: str
-) -> tuple[Mapping[str, tuple[str, ...]], Mapping[str, tuple[str, ...]]]:
-    """Items that only one side has a value for, by the other's reason."""
-    tables = _cells(a, metric), _cells(b, metric)
-    slugs, seeds = [item.slug for item in a.suite.items], a.suite.seeds
-    has = [{i for i in slugs if any(_value(t.get((i, s))) is not None for s in seeds)} for t in tables]
-    return _why(tables[0], has[1] - has[0], seeds, a), _why(tables[1], has[0] - has[1], seeds, b)
-
-
-def _why(
-    table: Mapping[tuple[str, int], Score], lost: Iterable[str], seeds: Sequence[int], side: Submission
-) -> dict[str, tuple[str, ...]]:
-    videos = {row.item for row in side.rows}
-    reasons: dict[str, list[str]] = {}
-    for item in sorted(lost):
-        score = next((table[item, seed] for seed in seeds if (item, seed) in table), None)
-        reason = score.reason if score else "not measured" if item in videos else "no video"
-        reasons.setdefault(reason, []).append(item)
-    return {reason: tuple(items) for reason, items in reasons.items()}
-
-
-def _cells(submission: Submission, metric: str) -> dict[tuple[str, int], Score]:
-    return {(row.item, row.seed): row.scores[metric] for row in submission.rows if metric in row.scores}
-
-
-def _value(score: Score | None, window: int | None = None) -> float | None:
-    if score is None or window is None:
-        return None if score is None else score.value
-    return score.profile[window] if window < len(score.profile) else None
 
 
 def _estimate(score: PublishedSetScore) -> Estimate:

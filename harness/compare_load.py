@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.errors import CannotStart, ItemError, Refused, unknown_name
-from harness.model import Features, generation_key
+from harness.model import Features
 from harness.paths import database, feature_relpath, published, reference_relpath, spool
 from harness.shelf import local
 from harness.stats_sets import MIN_GROUPS
@@ -33,10 +33,11 @@ Cell = tuple[str, int]  # item, seed
 
 @dataclass(frozen=True)
 class Source:
-    """One result, and its feature files by extractor's name where it came from the index."""
+    """One result; where it came from the index, its variant and its feature files by extractor's name."""
 
     submission: Submission
     features: Mapping[str, Mapping[Cell, StoredFeatures]] = field(default_factory=dict)
+    spec: VariantSpec | None = None
 
 
 class Library:
@@ -59,6 +60,7 @@ class Library:
         self.results = results
         self.registry: Registry = load_all(results, plugins)
         self.suite: LoadedSuite = with_reference(load_suite(suite))
+        self._metrics = {self.registry.metric_key(metric): metric for metric in self.registry.metrics.values()}
         self._stack = ExitStack()
         self._store: Store | None = None
 
@@ -99,41 +101,49 @@ class Library:
                 absent[f"{spec.name}@{spec.revision}"] = spec.family
         return found, absent
 
+    def unread(self, sources: Sequence[Source]) -> dict[str, str]:
+        """The columns that the index has for some of these and that no installed metric reads, by label, and why."""
+        from harness.export import unread
+
+        found: dict[str, str] = {}
+        for source in sources:
+            if self._store is not None and source.spec is not None:
+                key = self.suite.reference_key
+                found |= unread(self._store, self.suite.suite, source.spec, self._metrics, key)
+        return found
+
     def of_family(self, wanted: Callable[[VariantSpec], bool]) -> list[Submission]:
         """The results of all variants of a kind that the index or files have."""
         found = []
         for spec in filter(wanted, self.registry.variants.values()):
             with suppress(Refused):
-                found.append(self._of(spec).submission)
+                found.append(self._of(spec, features=False).submission)
         return found
 
-    def _of(self, spec: VariantSpec) -> Source:
+    def _of(self, spec: VariantSpec, features: bool = True) -> Source:
         from harness.export import export
 
-        suite, registry = self.suite.suite, self.registry
+        suite = self.suite.suite
         missing = _no_results(spec, suite.label, self.results)
         if self._store is not None:
-            metrics = {registry.metric_key(metric): metric for metric in registry.metrics.values()}
             try:
-                result = export(self._store, suite, spec, metrics, reference_key=self.suite.reference_key)
+                result = export(self._store, suite, spec, self._metrics, reference_key=self.suite.reference_key)
             except Refused as error:
                 missing = error
             else:
-                return Source(_parsed(result), self._features(spec))
+                return Source(_parsed(result), self._features(spec) if features else {}, spec)
         path = published(self.results) / relative_path(suite.name, suite.version, spec.name, spec.revision)
         if path.is_file():
             return Source(read(path))
         raise missing
 
     def _features(self, spec: VariantSpec) -> dict[str, dict[Cell, StoredFeatures]]:
+        from harness.export import wanted_videos
+
         suite, store = self.suite.suite, self._store
         if store is None:
             return {}
-        keys = {
-            str(generation_key(spec.key, item.key, seed, suite.protocol.key)): (item.slug, seed)
-            for item in suite.items
-            for seed in suite.seeds
-        }
+        keys = {str(key): (item.slug, seed) for key, (item, seed) in wanted_videos(suite, spec).items()}
         return {
             name: {keys[f.gen_key]: f for f in store.features(keys, extractor.key)}
             for name, extractor in self.registry.extractors.items()

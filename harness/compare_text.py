@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from harness.compare import NOT_SEEN, Column, Comparison, Estimate
+from harness.compare_pairs import LeftOut
 from harness.power import SEEDS
 from harness.table_text import counted, decimals, escape_markdown, latex, markdown, number, p_text, signed
 
 HEADERS = ("metric", "A", "B", "B − A", "interval", "n", "p", "verdict")
 ARROWS = {"higher": " ↑", "lower": " ↓", "none": ""}
 MAX_NAMES = 6
+EVEN = 1e-6  # of an interval's width, by which its halves may differ
 
 
 def title(found: Comparison) -> str:
     """What is compared with what, and how."""
     most = max(column.n for column in found.columns)
-    seeds = f" ({found.seeds} seeds averaged)" if found.seeds > 1 else ""
+    seeds = _averaged([column.seeds for column in found.columns if column.seeds])
     tests = counted(found.family, "metric")
     family = f"Holm-adjusted over {tests}" if found.family else "p not adjusted for several metrics"
     level = f"{100 * (1 - found.alpha):g} % intervals"
     chosen = f" with {found.where}" if found.where else ""
     return f"{found.suite} · paired over {most} of {found.items} items{chosen}{seeds} · B − A · {level} · {family}"
+
+
+def _averaged(seeds: Sequence[tuple[int, int]]) -> str:
+    """How many seeds the items' means are over, empty where it is one."""
+    low, high = min((low for low, _ in seeds), default=1), max((high for _, high in seeds), default=1)
+    if high == 1:
+        return ""
+    return f" ({high} seeds averaged)" if low == high else f" ({low} to {high} seeds averaged)"
 
 
 def names(found: Comparison) -> str:
@@ -48,18 +58,34 @@ def notes(found: Comparison, every: bool = False) -> Iterator[str]:
 
     Of many lost items some are named; ``every`` one if asked for.
     """
+    for who, seeds in found.absent.items():
+        some = f"seed{'s' * (len(seeds) != 1)} {', '.join(map(str, seeds))}"
+        yield f"! {some} of the suite left out: no video by {who}"
+    for note in dict.fromkeys(column.note for column in found.columns if column.note):
+        yield f"! {', '.join(c.metric.label for c in found.columns if c.note == note)}: {note}"
     for column in found.columns:
-        if column.note:
-            yield f"! {column.metric.label}: {column.note}"
-        for side, lost in zip("AB", column.lost, strict=True):
-            for reason, items in lost.items():
-                most = len(items) if every else MAX_NAMES
-                listed = ", ".join(items[:most]) + (", …" if len(items) > most else "")
-                some = counted(len(items), "item")
-                yield f"! {column.metric.label}: {some} only the other has, {side}: {reason} ({listed})"
+        if column.doubt:
+            yield f"! {column.metric.label}: {column.doubt}"
+        for told, which in _left_out(column.left_out):
+            most = len(which) if every else MAX_NAMES
+            listed = ", ".join(which[:most]) + (", …" if len(which) > most else "")
+            yield f"! {column.metric.label}: {told} ({listed})"
     for reason in dict.fromkeys(found.omitted.values()):
         labels = [label for label, why in found.omitted.items() if why == reason]
         yield f"! left out: {', '.join(labels)} ({reason})"
+
+
+def _left_out(left: LeftOut) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """What is not compared and why, with the names."""
+    for side, lost in zip("AB", left.one, strict=True):
+        for reason, items in lost.items():
+            yield f"{counted(len(items), 'item')} only the other has, {side}: {reason}", items
+    for reason, items in left.both.items():
+        yield f"{counted(len(items), 'item')} that neither has, {reason}", items
+    if left.apart:
+        yield f"{counted(len(left.apart), 'item')} with no seed that both have a value for", left.apart
+    for reason, videos in left.videos.items():
+        yield f"{counted(len(videos), 'pair')} of videos left out of an item's mean, {reason}", videos
 
 
 def gap_rows(found: Comparison) -> list[list[str]]:
@@ -127,7 +153,9 @@ def _column_record(column: Column) -> dict[str, Any]:
     record: dict[str, Any] = asdict(column)
     metric: Mapping[str, Any] = record.pop("metric")
     kept = {name: metric[name] for name in ("better", "scope", "unit")}
-    return {"metric": column.metric.label, **kept, **record, "lost": dict(zip("ab", column.lost, strict=True))}
+    left = record.pop("left_out")
+    lost = dict(zip("ab", left.pop("one"), strict=True))
+    return {"metric": column.metric.label, **kept, **record, "lost": lost, "left_out": left}
 
 
 def column_row(column: Column) -> list[str]:
@@ -158,7 +186,10 @@ def _label(column: Column) -> str:
 def _side(side: Estimate, places: int) -> str:
     if side.low is None or side.high is None:
         return number(side.value, places)
-    return f"{number(side.value, places)} ± {number((side.high - side.low) / 2, places)}"
+    below, above = side.value - side.low, side.high - side.value
+    if abs(above - below) > EVEN * (above + below):
+        return f"{number(side.value, places)} [{number(side.low, places)}, {number(side.high, places)}]"
+    return f"{number(side.value, places)} ± {number(above, places)}"
 
 
 def _verdict(column: Column, places: int) -> str:

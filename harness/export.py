@@ -11,7 +11,7 @@ from typing import Any
 from harness.columns import ordered as in_order
 from harness.errors import Refused
 from harness.keys import GenKey, MetricKey
-from harness.model import Item, Suite, generation_key, set_key
+from harness.model import Item, Suite, generation_keys, set_key
 from harness.queries import Generation, Queries, RunRecord, SetScore, StoredScore
 from harness.registry import MetricSpec, VariantSpec
 from harness.spool import write_atomic
@@ -42,9 +42,7 @@ def export(
     Raises:
         Refused: E-RESULT, there is no video of this variant.
     """
-    wanted = {
-        generation_key(variant.key, i.key, s, suite.protocol.key): (i, s) for i in suite.items for s in suite.seeds
-    }
+    wanted = wanted_videos(suite, variant)
     made = {generation.gen_key: generation for generation in store.generations(wanted)}
     if not made:
         raise _nothing(store, suite, variant)
@@ -65,6 +63,30 @@ def export(
         "failures": store.failure_counts([*wanted, *sets]),
         "set_scores": set_scores,
         "rows": rows,
+    }
+
+
+def wanted_videos(suite: Suite, variant: VariantSpec) -> dict[GenKey, tuple[Item, int]]:
+    """The item and seed of every video of a variant on a suite, by the video's key, in the order of the suite."""
+    places = [(item, seed) for item in suite.items for seed in suite.seeds]
+    keys = {item.slug: item.key for item in suite.items}
+    made = generation_keys(variant.key, ((keys[item.slug], seed) for item, seed in places), suite.protocol.key)
+    return dict(zip(made, places, strict=True))
+
+
+def unread(
+    store: Queries, suite: Suite, variant: VariantSpec, metrics: Mapping[MetricKey, MetricSpec], reference_key: str = ""
+) -> dict[str, str]:
+    """The columns that are on record and that `export` leaves out, by label, and why: none of ``metrics`` is theirs."""
+    wanted = wanted_videos(suite, variant)
+    found = store.columns(wanted, _set_keys(suite, list(wanted), reference_key))
+    read, installed = {label for key, label in found if key in metrics}, {spec.label for spec in metrics.values()}
+    return {
+        label: "on record under another key than the installed metric's: harness run measures it again"
+        if label in installed
+        else "on record, of a metric or version that is not installed"
+        for _, label in sorted(found)
+        if label not in read
     }
 
 

@@ -188,8 +188,9 @@ def _join(pointer: str, name: object) -> str:
     """The pointer of a member. What cannot be printed is written as JSON would: a pointer is shown on terminals."""
     text = str(name)
     text = text if len(text) <= MAX_NAME else text[: MAX_NAME - 1] + "…"
-    printable = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
-    return f"{pointer}/{printable.replace('~', '~0').replace('/', '~1')}"
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+    return f"{pointer}/{text.replace('~', '~0').replace('/', '~1')}"
 
 
 def _kind(value: object) -> str:

@@ -162,6 +162,12 @@ class Queries:
         wanted = None if metric_keys is None else set(metric_keys)
         return [_stored_score(row) for row in rows if wanted is None or row["metric_key"] in wanted]
 
+    def columns(self, gen_keys: Iterable[str], set_keys: Iterable[str]) -> set[tuple[str, str]]:
+        """The metrics, as (metric_key, label), under which these videos or sets have anything on record."""
+        videos = self._among(f"SELECT DISTINCT metric_key, metric FROM scores {_OF_VIDEO} WHERE gen_key IN", gen_keys)
+        sets = self._among("SELECT DISTINCT metric_key, metric FROM set_scores WHERE set_key IN", set_keys)
+        return {(row["metric_key"], row["metric"]) for row in (*videos, *sets)}
+
     def features(self, gen_keys: Iterable[str], extractor_key: str | None = None) -> list[StoredFeatures]:
         """The feature files of these videos that exist, under one extractor or all."""
         columns = ", ".join(f"features.{name}" for name in StoredFeatures.__dataclass_fields__)

@@ -41,7 +41,16 @@ class Rank:
     @property
     def text(self) -> str:
         """``2``, or ``1–3`` where it is shared."""
-        return str(self.place) if self.place == self.last else f"{self.place}–{self.last}"
+        return _range(self.place, self.last)
+
+    @property
+    def possible(self) -> str:
+        """The range of possible ranks, ``1–2``; empty where that is the range of the group."""
+        return "" if (self.low, self.high) == (self.place, self.last) else _range(self.low, self.high)
+
+
+def _range(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first}–{last}"
 
 
 def rank(

@@ -266,7 +266,7 @@ def _video_cell(submission: Submission, metric: PublishedMetric) -> Cell:
     if not values:
         absent = "undefined for every video" if undefined and not excluded else "no video could be measured"
         return Cell(metric, None, None, None, None, 0, total, undefined, excluded, absent)
-    low, high = _interval(values)
+    low, high = _interval(values, metric.unit)
     return Cell(metric, fmean(values), low, high, None, len(values), total, undefined, excluded)
 
 
@@ -274,12 +274,12 @@ def _count(scores: Iterable[Score | None], status: str) -> int:
     return sum(1 for score in scores if score is not None and score.status == status)
 
 
-def _interval(values: Sequence[float]) -> tuple[float | None, float | None]:
+def _interval(values: Sequence[float], unit: str) -> tuple[float | None, float | None]:
     if len(values) < 2:
         return None, None
-    from harness.stats import t_interval
+    from harness.stats import mean_interval
 
-    _, low, high = t_interval(values)
+    _, low, high = mean_interval(values, unit)
     return low, high
 
 

@@ -5,7 +5,7 @@ The item is the unit of every statistic: seeds of one item are averaged first (`
 | question | method | where |
 | --- | --- | --- |
 | how good is a variant on a video metric? | mean of item means, t interval | `stats_intervals` |
-| how large is a rate? | Wilson's interval; items as clusters where seeds disagree | `stats_intervals` |
+| how large is a rate (unit: share of videos)? | Wilson's; items as clusters where seeds disagree | `stats_intervals` |
 | is B better than A on the same items? | sign flips and t interval of paired differences | `stats_tests` |
 | many comparisons at once | Holm's step-down correction | `stats_tests` |
 | how small a difference could be seen? | smallest detectable difference at 80 % power | `stats_intervals` |
@@ -24,6 +24,7 @@ from harness.stats_intervals import (
     Interval,
     detectable,
     item_means,
+    mean_interval,
     rate_interval,
     t_interval,
     t_quantile,
@@ -56,6 +57,7 @@ __all__ = [
     "item_means",
     "jackknife",
     "jackknife_p",
+    "mean_interval",
     "of_differences",
     "paired",
     "rate_interval",

@@ -12,6 +12,7 @@ Float = NDArray[np.float64]
 
 LEVEL = 0.95
 POWER = 0.8
+RATE = "share of videos"  # the unit of a column that says yes (1) or no (0) of a video
 
 
 class Interval(NamedTuple):
@@ -78,6 +79,20 @@ def rate_interval(values: Sequence[float] | Float, level: float = LEVEL) -> Inte
         return wilson_interval(int(x.sum()), len(x), level)
     mean, low, high = t_interval(x, level)
     return Interval(mean, max(low, 0.0), min(high, 1.0))
+
+
+def mean_interval(values: Sequence[float] | Float, unit: str, level: float = LEVEL) -> Interval:
+    """Mean and interval of one value per item of a column with this ``unit``: the one rule of board, table and site.
+
+    A column is a rate where its unit is `RATE`; then `rate_interval`, otherwise `t_interval`. A file may claim that
+    unit for numbers that are no shares: those have a t interval like any others.
+
+    Raises:
+        ValueError: fewer than two values, or one that is not finite.
+    """
+    x = finite(values, 2)
+    shares = unit == RATE and bool(((x >= 0) & (x <= 1)).all())
+    return rate_interval(x, level) if shares else t_interval(x, level)
 
 
 def item_means(values: ArrayLike, items: ArrayLike) -> tuple[NDArray[np.str_], Float]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.blas import one_thread
 from harness.model import Features
 from harness.set_distances import Mask, Pool, SetMetric, pool_for
 from harness.stats_intervals import LEVEL, Float, t_quantile
@@ -37,6 +38,9 @@ class Spread:
     without: tuple[float, ...] = ()
 
 
+NO_SPREAD = Spread(None, None, None)
+
+
 @dataclass(frozen=True)
 class Contrast:
     """A weighted sum of one set metric over several variants' sets, with its jackknife."""
@@ -48,7 +52,10 @@ class Contrast:
 
 @dataclass(frozen=True)
 class SetDifference:
-    """The first set's distance minus the second's, over ``n`` items of both, with the p of the paired swap."""
+    """The first set's distance minus the second's, over ``n`` items of both, with the p of the paired swap.
+
+    ``spreads`` are the two sets' own, from the same jackknife as the difference's.
+    """
 
     n: int
     first: float
@@ -56,9 +63,7 @@ class SetDifference:
     difference: float
     spread: Spread
     p: float
-
-
-NO_SPREAD = Spread(None, None, None)
+    spreads: tuple[Spread, Spread] = (NO_SPREAD, NO_SPREAD)
 
 
 def jackknife(function: SetMetric, generated: Features, reference: Features, level: float = LEVEL) -> Spread:
@@ -87,17 +92,21 @@ def contrast(
         ValueError: sets of other items.
     """
     items = _common_items(sets)
-    whole = [np.ones(len(s.rows), np.bool_) for s in sets]
-    groups = _groups_of(len(items))
+    left = [_left_out(function, s, reference, items) for s in sets]
+    return recombined([value for value, _ in left], [without for _, without in left], weights, len(items), level)
+
+
+def _left_out(
+    function: SetMetric, features: Features, reference: Features, items: NDArray[np.str_]
+) -> tuple[float, list[float]]:
+    """A set's value, and its values without each group of its ``items``; without any for fewer than three items."""
+    groups, whole = _groups_of(len(items)), np.ones(len(features.rows), np.bool_)
     if groups < MIN_GROUPS:
-        value = sum(w * float(function(s, reference)) for w, s in zip(weights, sets, strict=True))
-        return Contrast(len(items), float(value), NO_SPREAD)
-    pools = [pool_for(function, s, reference, [keep]) for s, keep in zip(sets, whole, strict=True)]
-    dealt = np.arange(len(items)) % groups
-    of_row = [dealt[np.searchsorted(items, s.groups)] for s in sets]
-    whole_values = [pool.distance(keep) for pool, keep in zip(pools, whole, strict=True)]
-    without = [[pool.distance(group != g) for g in range(groups)] for pool, group in zip(pools, of_row, strict=True)]
-    return recombined(whole_values, without, weights, len(items), level)
+        return float(function(features, reference)), []
+    with one_thread():
+        pool = pool_for(function, features, reference, [whole])
+        dealt = (np.arange(len(items)) % groups)[np.searchsorted(items, features.groups)]
+        return pool.distance(whole), [pool.distance(dealt != g) for g in range(groups)]
 
 
 def recombined(
@@ -151,12 +160,17 @@ def compare_sets(
     items = _common_items([first, second])
     if len(items) < 2:
         raise ValueError(f"sets are compared on two items or more, got {len(items)}")
+    n = len(items)
     both = Features(np.concatenate([first.rows, second.rows]), np.concatenate([first.groups, second.groups]))
     mine = np.arange(len(both.rows)) < len(first.rows)
-    pool = pool_for(function, both, reference, [mine, ~mine])
-    observed = contrast(function, [first, second], [1.0, -1.0], reference, level)
-    p = _swap_p(pool, mine, np.searchsorted(items, both.groups), len(items), swaps, seed_of(both.rows))
-    return SetDifference(len(items), pool.distance(mine), pool.distance(~mine), observed.value, observed.spread, p)
+    left = [_left_out(function, s, reference, items) for s in (first, second)]
+    values, without = [value for value, _ in left], [values for _, values in left]
+    observed = recombined(values, without, [1.0, -1.0], n, level)
+    one, two = (recombined([value], [rest], [1.0], n, level).spread for value, rest in left)
+    with one_thread():
+        pool = pool_for(function, both, reference, [mine, ~mine])
+        p = _swap_p(pool, mine, np.searchsorted(items, both.groups), n, swaps, seed_of(both.rows))
+    return SetDifference(n, values[0], values[1], observed.value, observed.spread, p, (one, two))
 
 
 def _swap_p(pool: Pool, mine: Mask, item: NDArray[np.int64], items: int, swaps: int, seed: int) -> float:

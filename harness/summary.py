@@ -11,8 +11,9 @@ from harness.calibration import Calibration, Experiment, Measured, Sample, Step,
 from harness.plan import Column, Plan, Row
 from harness.ranks import MIN_ITEMS_FOR_RANKS, Rank, SetResult, rank, rank_sets
 from harness.set_detail import SetDetail
-from harness.stats import t_interval
+from harness.stats import mean_interval
 
+EVEN = 1e-6  # of an interval's width, by which its halves may differ
 ARROWS = {"higher": "↑", "lower": "↓", "none": ""}
 
 
@@ -58,7 +59,8 @@ class Recorded:
 class Cell:
     """One number. ``mean`` is None when there is none, and then ``why`` says so.
 
-    ``half_width`` is half of the 95 % interval; ``n_ok`` of ``n_total`` items have a value. ``floor`` is what real
+    ``low`` and ``high`` bound a 95 % interval, of which ``half_width`` is half where it lies evenly about the mean, as
+    that of a rate does not. ``n_ok`` of ``n_total`` items have a value. ``floor`` is what real
     clips get against real clips, ``floor_n`` of each, where that was measured; ``small_n`` marks a value that compares
     at equal n only. ``rank`` is among the rows that compete; None in a column without ranks (see `harness.ranks`).
     """
@@ -72,6 +74,8 @@ class Cell:
     floor_n: int = 0
     small_n: bool = False
     rank: Rank | None = None
+    low: float | None = None
+    high: float | None = None
 
     @property
     def above(self) -> float | None:
@@ -225,8 +229,8 @@ def _video_cell(plan: Plan, row: Row, column: Column, recorded: Recorded) -> Cel
     why = max(reasons, key=lambda reason: reasons[reason]) if reasons else ""
     if not means:
         return Cell(None, None, 0, len(plan.items), why)
-    mean, half_width = mean_and_half_width(means)
-    return Cell(mean, half_width, len(means), len(plan.items), why)
+    mean, low, high = _mean(means, column.spec.unit)
+    return Cell(mean, _half(mean, low, high), len(means), len(plan.items), why, low=low, high=high)
 
 
 def _item_means(row: Row, column: Column, recorded: Recorded) -> dict[str, float]:
@@ -248,13 +252,20 @@ def _set_cell(plan: Plan, row: Row, column: Column, recorded: Recorded) -> Cell:
         return Cell(None, None, 0, total, column.skip.reason or why)
     if found.value is None:
         return Cell(None, None, 0, total, found.reason, floor=found.floor, floor_n=found.floor_n)
-    half = None if found.ci_low is None or found.ci_high is None else (found.ci_high - found.ci_low) / 2
-    return Cell(found.value, half, found.n, total, floor=found.floor, floor_n=found.floor_n, small_n=found.small_n)
+    low, high = found.ci_low, found.ci_high
+    half = _half(found.value, low, high)
+    told: dict[str, Any] = {"floor": found.floor, "floor_n": found.floor_n, "small_n": found.small_n}
+    return Cell(found.value, half, found.n, total, low=low, high=high, **told)
 
 
-def mean_and_half_width(values: list[float]) -> tuple[float, float | None]:
-    """The mean and half of its 95 % t interval; None for a single value, which has no interval."""
-    if len(values) < 2:
-        return values[0], None
-    mean, low, high = t_interval(values)
-    return mean, (high - low) / 2
+def _mean(values: list[float], unit: str) -> tuple[float, float | None, float | None]:
+    """The mean and its 95 % interval; None for a single value, which has none."""
+    return (values[0], None, None) if len(values) < 2 else mean_interval(values, unit)
+
+
+def _half(value: float, low: float | None, high: float | None) -> float | None:
+    """Half of an interval that lies evenly about its value; None for any other, and for none."""
+    if low is None or high is None:
+        return None
+    below, above = value - low, high - value
+    return (high - low) / 2 if abs(above - below) <= EVEN * (above + below) else None

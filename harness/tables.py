@@ -3,29 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.model import Score
+from harness.set_detail import SetDetail
 from harness.site_board import Board, BoardRow, Cell, build_board
 from harness.submission import PublishedMetric, PublishedRow, Submission
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from harness.ranks import Rank
+
 Value = str | int | float | None
 Line = tuple[Value, ...]
 WHO = ("suite", "variant", "revision", "family", "role")
+RANKS = ("rank", "rank_last", "rank_low", "rank_high")
 BOARD = (
     *(*WHO, "metric", "version", "better", "unit"),
     *("value", "ci_low", "ci_high", "stderr", "n", "total", "undefined", "excluded", "absent", "seconds_per_video"),
     *("peak_vram_bytes", "trainable_parameters"),
+    *RANKS,
 )
 VIDEOS = (*WHO, "item", "prompt", "seed", "seconds", "video_sha256", "frames_sha256")
 SCORES = (*WHO, "item", "prompt", "seed", "metric", "version", "value", "status", "reason", "coverage", "video_sha256")
 PROFILES = (*WHO, "item", "seed", "metric", "version", "window", "value")
 DETAILS = (*WHO, "item", "seed", "metric", "version", "detail", "value")
 SET_SCORES = (*WHO, "metric", "version", "n", "value", "stderr", "ci_low", "ci_high", "floor", "floor_n")
+
+NUMBERS = frozenset(
+    (
+        *("revision", "version", "seed", "window", "value", "ci_low", "ci_high", "stderr", "coverage", "n", "total"),
+        *("undefined", "excluded", "seconds", "seconds_per_video", "peak_vram_bytes", "trainable_parameters"),
+        *("floor", "floor_n", *RANKS),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -40,11 +53,18 @@ class Table:
         """The table as a pandas frame; a missing number is NaN, missing text is None."""
         import pandas as pd
 
-        return pd.DataFrame(list(self.lines), columns=list(self.columns))
+        made = pd.DataFrame(list(self.lines), columns=list(self.columns))
+        # pandas keeps a column with None in it as Python objects, with which nothing can be computed.
+        lacking = [name for name in self.columns if name in NUMBERS and made[name].dtype == object]
+        return made.astype(dict.fromkeys(lacking, "float64"))
 
 
 def board(submissions: Iterable[Submission]) -> Table:
-    """One line per suite, variant and metric: the mean over items as the site shows it."""
+    """One line per suite, variant and metric: the mean over items and the rank as the site shows them.
+
+    ``rank`` to ``rank_last`` is shared by rows that cannot be told apart; ``rank_low`` to ``rank_high`` are the ranks
+    that are possible for this one.
+    """
     return Table("board", BOARD, [line for b in boards(submissions) for line in board_lines(b)])
 
 
@@ -75,7 +95,8 @@ def set_scores(submissions: Iterable[Submission]) -> Table:
         for score in s.set_scores:
             name, _, version = score.metric.partition("@")
             interval = (score.n, score.value, score.stderr, score.ci_low, score.ci_high)
-            floor = (score.detail.get("floor"), score.detail.get("floor_n"))
+            told = SetDetail.read(score.detail)
+            floor = (told.floor, told.floor_n or None)
             lines.append((*_who(s), name, int(version), *interval, *floor))
     return Table("set_scores", SET_SCORES, lines)
 
@@ -84,11 +105,14 @@ TABLES: tuple[Callable[[Iterable[Submission]], Table], ...] = (board, scores, se
 
 
 def boards(submissions: Iterable[Submission]) -> list[Board]:
-    """One board per suite, in the order in which the suites first appear."""
+    """One board per suite with its ranks, in the order in which the suites first appear."""
+    from harness.site_ranks import board_ranks
+
     groups: dict[str, list[Submission]] = {}
     for s in submissions:
         groups.setdefault(s.suite.key, []).append(s)
-    return [build_board(group[0].suite, group) for group in groups.values()]
+    made = [(build_board(group[0].suite, group), group) for group in groups.values()]
+    return [replace(board, ranks=board_ranks(board, group)) for board, group in made]
 
 
 def board_lines(found: Board) -> Iterator[Line]:
@@ -149,4 +173,9 @@ def _cell(found: Board, row: BoardRow, cell: Cell) -> Line:
         *(metric.name, metric.version, metric.better, metric.unit),
         *(cell.value, cell.low, cell.high, cell.stderr, cell.n, cell.total),
         *(cell.undefined, cell.excluded, cell.absent, row.seconds, row.memory, variant.trainable_parameters),
+        *_rank(found.ranks.get(metric.label, {}).get(variant.label)),
     )
+
+
+def _rank(rank: Rank | None) -> tuple[int | None, ...]:
+    return (None,) * len(RANKS) if rank is None else (rank.place, rank.last, rank.low, rank.high)

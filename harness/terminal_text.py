@@ -62,8 +62,12 @@ def outcome_line(summary: Summary, plan: Plan, outcome: Outcome, run_id: str) ->
 def footnotes(summary: Summary) -> list[str]:
     """What the table's signs mean, and why a cell is empty or has fewer items."""
     lines = ["± half-width of a 95 % interval over items · ↓ lower is better, ↑ higher is better", *_floors(summary)]
+    if any(cell.half_width is None and cell.low is not None for row in summary.rows for cell in row.cells):
+        lines.append("[low, high] a 95 % interval that is not even about its value, as that of a rate")
     if any(cell.rank for row in summary.rows for cell in row.cells):
         lines.append("# rank in the column, shared by rows that paired tests cannot separate (Holm, 5 %)")
+    if any(cell.rank and cell.rank.possible for row in summary.rows for cell in row.cells):
+        lines.append("  in brackets the ranks that are possible for this row, from who is shown to be better or worse")
     for row in summary.rows:
         for column, cell in zip(summary.columns, row.cells, strict=True):
             if cell.n_ok < cell.n_total:
@@ -93,13 +97,20 @@ def _floors(summary: Summary) -> Iterator[str]:
 
 
 def cell_text(cell: Cell, decimals: int) -> str:
-    """``0.012 ± 0.004``, with the count where items are missing and the rank where there is one; ``n/a`` if empty."""
+    """``0.012 ± 0.004`` or ``0.05 [0.02, 0.13]``, the count where items are missing, and the rank; ``n/a``."""
     if cell.mean is None:
         return "n/a"
     text = f"{cell.mean:.{decimals}f}"
-    text += f" ± {cell.half_width:.{decimals}f}" if cell.half_width is not None else " ± ?"
+    if cell.half_width is not None:
+        text += f" ± {cell.half_width:.{decimals}f}"
+    elif cell.low is not None and cell.high is not None:
+        text += f" [{cell.low:.{decimals}f}, {cell.high:.{decimals}f}]"
+    else:
+        text += " ± ?"
     text = text if cell.n_ok == cell.n_total else f"{text} ({cell.n_ok}/{cell.n_total})"
-    return text if cell.rank is None else f"{text} #{cell.rank.text}"
+    if cell.rank is None:
+        return text
+    return f"{text} #{cell.rank.text}" + (f" ({cell.rank.possible})" if cell.rank.possible else "")
 
 
 def decimals_for(values: Iterable[float]) -> int:

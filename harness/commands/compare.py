@@ -90,10 +90,10 @@ def _comparison(
         found = [library.find(first), library.find(second)]
         a, b = (source.submission for source in found)
         check_comparable(a, b)
-        sets = {} if where else set_differences(library, found[0], found[1], alpha)
+        sets, unread = {} if where else set_differences(library, found[0], found[1], alpha), library.unread(found)
     if where:
         a, b = restricted([a, b], items_where(a, where))
-    return compare(a, b, alpha=alpha, adjust=adjust, sets=sets, power_percent=power, where=where or "")
+    return compare(a, b, alpha=alpha, adjust=adjust, sets=sets, power_percent=power, where=where or "", unread=unread)
 
 
 def _ablation(suite: str, results: Path, plugins: tuple[Path, ...], alpha: float, adjust: bool) -> list[Ablation]:

@@ -8,6 +8,7 @@ import pytest
 
 from harness.export import dump
 from harness.site_board import Board, Cell, build_board, item_scores
+from harness.stats import wilson_interval
 from harness.submission import Submission, parse
 from tests.site.synthetic import LOOKS, Look, result, small_suite
 
@@ -48,6 +49,13 @@ def test_cell_is_mean_over_items_with_t_interval() -> None:
     # Standard error of (0.1, 0.2, 0.6) is 0.1528; t(0.975, 2) = 4.3027.
     assert cell.half == pytest.approx(0.152753 * 4.302653, rel=1e-4)
     assert (cell.n, cell.total, cell.weak) == (3, 3, False)
+
+
+def test_the_interval_of_a_rate_is_wilsons() -> None:
+    made = submission(METHOD, 40, change=set_values("dynamic_rate@1", [1.0, 1.0, *[0.0] * 38]))
+    cell = cell_of(board(made), METHOD.name, "dynamic_rate")
+    assert (cell.value, cell.low, cell.high) == pytest.approx(wilson_interval(2, 40))
+    assert cell.half is None, "so that the page writes both ends"
 
 
 def test_seeds_are_averaged_before_items() -> None:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from harness.stats import detectable, item_means, rate_interval, t_interval, wilson_interval
+from harness.stats import detectable, item_means, mean_interval, rate_interval, t_interval, wilson_interval
+from harness.stats_intervals import RATE
 
 
 @given(st.integers(1, 200).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -33,6 +34,13 @@ def test_a_rate_over_items_whose_seeds_disagree_takes_items_as_clusters() -> Non
     assert rate_interval([0.0, 0.0, 0.5]).low == 0
     with pytest.raises(ValueError, match=r"\[0, 1\]"):
         rate_interval([1.5, 0.0])
+
+
+def test_a_column_is_a_rate_by_its_unit_and_only_with_shares() -> None:
+    yes = [1.0, 1.0, *[0.0] * 38]
+    assert mean_interval(yes, RATE) == wilson_interval(2, 40)
+    assert mean_interval(yes, "dB") == t_interval(yes)
+    assert mean_interval([0.0, 2.0], RATE) == t_interval([0.0, 2.0])
 
 
 def test_seeds_are_averaged_within_items() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from harness.frechet import frechet_distance, grouped_kernel_distance, kernel_distance
 from harness.model import Features
@@ -83,6 +84,22 @@ def test_a_contrast_is_the_weighted_sum_and_cancels_what_sets_share() -> None:
     assert (itself.value, itself.spread.stderr) == (0, 0)
 
 
+def test_many_small_matrices_are_done_by_one_thread() -> None:
+    blas = ThreadpoolController().select(user_api="blas")
+    before = [library["num_threads"] for library in blas.info()]
+    assert before, "numpy brings a BLAS"
+    seen: list[int] = []
+
+    def spy(generated: Features, reference: Features) -> float:
+        seen.extend(library["num_threads"] for library in blas.info())
+        return float(generated.rows.mean())
+
+    rows = features(normal(8, 3, 0))
+    compare_sets(spy, rows, features(normal(8, 3, 1)), rows, swaps=3)
+    assert set(seen) == {1}
+    assert [library["num_threads"] for library in blas.info()] == before, "and afterwards as before"
+
+
 def test_sets_of_other_items_are_not_compared() -> None:
     first, second = features(normal(8, 3, 0)), features(normal(6, 3, 1))
     with pytest.raises(ValueError, match="same items"):
@@ -99,6 +116,7 @@ def test_few_items_are_exchanged_in_every_way() -> None:
         swap = np.array([code >> i & 1 for i in range(5)], dtype=bool)[:, None]
         one, two = np.where(swap, second.rows, first.rows), np.where(swap, first.rows, second.rows)
         gaps.append(kernel_distance(one, reference.rows) - kernel_distance(two, reference.rows))
+    assert found.spreads == (jackknife(kernel, first, reference), jackknife(kernel, second, reference))
     assert found.p == pytest.approx(np.mean([abs(g) >= abs(gaps[0]) - 1e-9 for g in gaps]))
     assert found.difference == pytest.approx(gaps[0])
 

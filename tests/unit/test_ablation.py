@@ -13,7 +13,7 @@ from harness.ablation import Ablation, Level, analyse, effects_of
 from harness.ablation_text import as_latex, as_markdown, as_record, notes, tables, title
 from harness.errors import Refused, UsageError
 from harness.registry import load_plugins, variant
-from harness.stats import of_differences
+from harness.stats import holm, of_differences
 from harness.stats_sets import Contrast, Spread
 from harness.submission import Submission
 from tests.unit.results import Made, Values, metric, suite
@@ -127,6 +127,14 @@ def test_an_effect_over_time_grows_as_constructed() -> None:
     assert (first.p_adjusted or 0) > 0.05 > (last.p_adjusted or 1)
 
 
+def test_p_over_time_is_adjusted_over_all_effects_and_eighths() -> None:
+    plain, adjusted = (analyse(rows(), adjust=on)[0].of(MADE.metrics[0]) for on in (False, True))
+    raw = [w.p for f in plain for w in f.windows if w is not None and w.p is not None]
+    found = [w.p_adjusted for f in adjusted for w in f.windows if w is not None]
+    assert len(raw) == 7 * 8
+    assert found == pytest.approx(holm(raw))
+
+
 def test_set_metrics_come_from_the_jackknife() -> None:
     def sets(weights: Mapping[str, float]) -> dict[str, Contrast]:
         return {"fd@1": Contrast(40, 3.0 * len(weights), Spread(2.0, -1.0, 9.0))}
@@ -164,7 +172,7 @@ def test_every_form_has_every_effect() -> None:
     assert [heading for heading, _, _ in made] == [
         "What each part buys",
         "warp@1 ↓",
-        "warp@1 ↓ over time, by eighth of the clip",
+        "warp@1 ↓ over time, by eighth of the clip, p adjusted over effects and eighths",
     ]
     assert all(len(lines) == 7 for _, _, lines in made)
     assert made[0][2][0][1].endswith(" *")

@@ -13,6 +13,7 @@ from harness.compare_text import as_latex, as_markdown, as_record, gap_rows, not
 from harness.compare_where import items_where, restricted
 from harness.errors import Refused, UsageError
 from harness.model import Score, Suite
+from harness.stats import wilson_interval
 from harness.stats_sets import SetDifference, Spread
 from tests.unit.results import Made, Values, metric, suite
 
@@ -74,10 +75,82 @@ def test_items_that_one_side_lacks_are_named_with_the_reason() -> None:
     found = compare(a, b)
     column = found.columns[0]
     assert column.n == 8
-    assert column.lost == ({"static": ("003",)}, {"static": ("005",), "no video": ("009",)})
+    assert column.left_out.one == ({"static": ("003",)}, {"static": ("005",), "no video": ("009",)})
     told = "\n".join(notes(found))
     assert "1 item only the other has, A: static (003)" in told
     assert "no video (009)" in told
+
+
+def test_nothing_is_left_out_without_a_word() -> None:
+    made = Made(suite(6, (0, 1)))
+    x, y = values(1, items=6, seeds=2), values(2, items=6, seeds=2)
+    x[1], y[1] = np.nan, np.nan  # on both sides
+    x[2, 0], y[2, 1] = np.nan, np.nan  # values on both sides, of no common seed
+    x[3, 0] = np.nan  # one of two seeds
+    found = compare(made.result("a", {"warp": x}), made.result("b", {"warp": y}))
+    column = found.columns[0]
+    left = column.left_out
+    assert (column.n, column.seeds) == (4, (1, 2))
+    assert (left.both, left.apart, left.videos) == ({"static": ("001",)}, ("002",), {"A: static": ("003 s0",)})
+    told = "\n".join(notes(found))
+    assert "warp@1: 1 item that neither has, static (001)" in told
+    assert "warp@1: 1 item with no seed that both have a value for (002)" in told
+    assert "warp@1: 1 pair of videos left out of an item's mean, A: static (003 s0)" in told
+    assert "(1 to 2 seeds averaged)" in title(found)
+    assert as_record(found)["columns"][0]["left_out"]["apart"] == ("002",)
+
+
+def test_the_seeds_that_are_averaged_are_those_that_are_there() -> None:
+    made = Made(suite(12, (0, 1)))
+    a, b = (made.result(name, {"warp": values(i, seeds=2)}) for i, name in enumerate("ab"))
+    assert "(2 seeds averaged)" in title(compare(a, b))
+    a = replace(a, rows=tuple(row for row in a.rows if row.seed == 0))
+    found = compare(a, b)
+    assert "averaged" not in title(found)
+    assert [note for note in notes(found) if "seed" in note] == ["! seed 1 of the suite left out: no video by A"]
+
+
+def test_a_column_that_only_one_side_has_or_that_nothing_reads_is_named() -> None:
+    made = Made(suite(12), (metric("warp"), metric("cuts")))
+    a, b = made.result("a", {"warp": values(1), "cuts": values(1)}), MADE.result("b", {"warp": values(2)})
+    found = compare(a, b, unread={"old@1": "on record, of a metric or version that is not installed"})
+    told = "\n".join(notes(found))
+    assert "! left out: cuts@1 (not measured for B)" in told
+    assert "! left out: old@1 (on record" in told
+
+
+def test_a_rate_has_an_interval_between_0_and_1() -> None:
+    rate = replace(metric("rate", "none"), unit="share of videos")
+    made = Made(suite(40), (rate,))
+    few = np.zeros((40, 1))
+    few[:2] = 1
+    column = compare(made.result("a", {"rate": few}), made.result("b", {"rate": 1 - few})).columns[0]
+    for side, expected in ((column.a, wilson_interval(2, 40)), (column.b, wilson_interval(38, 40))):
+        assert (side.value, side.low, side.high) == pytest.approx(expected)
+    assert rows(compare(made.result("a", {"rate": few}), made.result("b", {"rate": 1 - few})))[0][1] == (
+        "0.050 [0.014, 0.165]"
+    )
+
+
+def test_a_test_that_does_not_say_what_the_interval_says_is_pointed_out() -> None:
+    made = Made(suite(12), (metric("fd", scope="set"),)).with_sets(fd=(10.0, 3.0))
+    a, b = made.result("a", {}), made.result("b", {})
+    own = (Spread(1.0, 15.0, 19.0), Spread(1.0, 8.0, 12.0))
+    for low, p, doubt in ((-1.0, 0.001, "holds 0"), (1.0, 0.2, "leaves 0 out"), (1.0, 0.001, "")):
+        found = compare(a, b, sets={"fd@1": SetDifference(12, 17.0, 10.0, 7.0, Spread(4.0, low, 15.0), p, own)})
+        column = found.columns[0]
+        assert doubt in column.doubt
+        assert bool(doubt) == bool(column.doubt)
+        assert (column.a.low, column.b.high) == (8.0, 19.0)
+        told = "\n".join(notes(found))
+        assert "p is of exchanged videos" in told
+        assert doubt in told
+
+
+def test_a_column_with_another_direction_is_refused() -> None:
+    a, b = MADE.result("a", {"warp": values(1)}), MADE.result("b", {"warp": values(2)})
+    with pytest.raises(Refused, match="better is 'lower' for A and 'higher' for B"):
+        compare(a, replace(b, metrics=(replace(b.metrics[0], better="higher"),)))
 
 
 def test_a_reason_cannot_put_an_image_or_html_into_a_pull_request() -> None:

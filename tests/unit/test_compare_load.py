@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -13,15 +13,24 @@ import pytest
 from harness.aggregating import cache_key, write_blocks
 from harness.compare_load import Library, Source, common_features
 from harness.errors import ItemError
-from harness.keys import sha256_bytes
+from harness.export import unread, wanted_videos
+from harness.keys import MetricKey, sha256_bytes
+from harness.model import Needs, generation_key
 from harness.paths import feature_relpath, reference_relpath
 from harness.queries import StoredFeatures
-from harness.registry import ExtractorSpec, MetricSpec
+from harness.registry import ExtractorSpec, MetricSpec, VariantSpec
+from harness.store import Store
 from tests.unit.results import Made, suite
 
 SUITE = suite(4, (0, 1))
 EXTRACTOR = ExtractorSpec("net", 1, "", (), lambda device: lambda frames: np.zeros((1, 2), np.float32), "x.py")
 METRIC = MetricSpec("fd", 1, "lower", "", "", lambda a, b: 0.0, "x.py", scope="set", extractor="net")
+
+
+@dataclass(frozen=True)
+class Config:
+    def needs(self) -> Needs:
+        return Needs()
 
 
 def library(results: Path) -> Library:
@@ -63,6 +72,33 @@ def test_rows_are_those_of_items_complete_on_both_sides_and_of_as_many_clips(tmp
     assert np.array_equal(first.groups, second.groups)
     assert first.rows[:, 0].tolist() == [0, 0, 1, 1, 20, 20, 21, 21, 30, 30, 31, 31]
     assert np.unique(real.groups).tolist() == ["clip-0", "clip-1", "clip-2"]
+
+
+def test_a_column_that_no_installed_metric_reads_is_named_with_the_reason(tmp_path: Path) -> None:
+    installed = {MetricKey("new"): replace(METRIC, name="warp"), MetricKey("k"): replace(METRIC, name="cuts")}
+    on_record = {("old", "warp@1"), ("k", "cuts@1"), ("older", "cuts@1"), ("gone", "rate@1")}
+    store = cast(Store, SimpleNamespace(columns=lambda videos, sets: on_record))
+    spec = VariantSpec("x", 1, "mini", "method", "", Config(), "x.py")
+    assert unread(store, SUITE, spec, installed) == {
+        "warp@1": "on record under another key than the installed metric's: harness run measures it again",
+        "rate@1": "on record, of a metric or version that is not installed",
+    }
+
+
+def test_a_row_is_asked_once_for_what_its_key_is_made_of(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    class Counting(Config):
+        def needs(self) -> Needs:
+            asked.append(1)
+            return Needs()
+
+    spec = VariantSpec("x", 1, "mini", "method", "", Counting(), "x.py")
+    found = wanted_videos(SUITE, spec)
+    assert len(asked) == 1, "hashing weights for every video made loading take minutes"
+    assert list(found.values()) == [(item, seed) for item in SUITE.items for seed in SUITE.seeds]
+    item, seed = SUITE.items[1], SUITE.seeds[1]
+    assert list(found)[3] == generation_key(spec.key, item.key, seed, SUITE.protocol.key)
 
 
 @pytest.mark.parametrize(("clips", "least"), [(2, 0), (9, 5)])

@@ -10,6 +10,7 @@ import harness
 from harness.errors import Refused
 from harness.site_board import build_board
 from harness.submission import read
+from harness.tables import NUMBERS
 from tests.site.synthetic import LOOKS, result, small_suite, write_result
 
 ITEMS, SEEDS = 4, (0, 1)
@@ -66,6 +67,17 @@ def test_the_other_frames(folder: Path) -> None:
     assert set(results.profiles().window) <= set(range(8))
     assert {"detail", "value"} <= set(results.details().columns)
     assert "mini-exvideo@1 on demo@1" in repr(results)
+
+
+def test_numbers_can_be_computed_with(folder: Path) -> None:
+    results = harness.load(folder)
+    frames = (results.board(), results.scores(), results.set_scores(), results.videos(), results.profiles())
+    for frame in frames:
+        numbers = frame[[name for name in frame.columns if name in NUMBERS]]
+        assert numbers.shape[1] > 2
+        assert all(kind.kind in "if" for kind in numbers.dtypes)
+    assert results.scores().value.isna().any()
+    assert results.board()["rank_low"].isna().all(), "four items have no ranks"
 
 
 def test_only_one_suite(folder: Path) -> None:

@@ -77,6 +77,7 @@ def test_an_order_is_cut_only_where_everybody_is_separated() -> None:
     won = np.zeros((3, 3), np.bool_)
     won[0, 2] = True
     assert ranks_of(won) == [Rank(1, 3, 1, 2), Rank(1, 3, 1, 3), Rank(1, 3, 2, 3)]
+    assert [r.possible for r in ranks_of(won)] == ["1–2", "", "2–3"]
     won[1, 2] = True
     assert [r.text for r in ranks_of(won)] == ["1–2", "1–2", "3"]
 

@@ -48,6 +48,9 @@ def test_what_workers_wrote_is_indexed_and_archived(tmp_path: Path) -> None:
         assert found["warp_error@1"].profile == (0.1, None, 0.3)
         assert (found["flow_smoothness@1"].value, found["flow_smoothness@1"].reason) == (None, "nothing moves")
         assert store.have_scores(keys("a")) == {("a", "warp_error-1"), ("a", "flow_smoothness-1")}
+        videos = {("warp_error-1", "warp_error@1"), ("flow_smoothness-1", "flow_smoothness@1")}
+        assert store.columns(keys("a"), []) == videos
+        assert store.columns(keys("b"), []) == set()
         assert [s.metric for s in store.scores(keys("a"), ["warp_error-1"])] == ["warp_error@1"]
         assert [f.extractor_key for f in store.features(keys("a"))] == ["world-1"]
         assert store.features(keys("a"), "another") == []

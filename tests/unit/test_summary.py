@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from harness.plan import RUNS, Have, Plan, Skip, make_plan
+from harness.stats import wilson_interval
+from harness.stats_intervals import RATE
 from harness.summary import Recorded, ScoreValue, SetValue, as_record, summarise
 from harness.terminal_text import cell_text, footnotes
 from tests.unit.run_helpers import column, plan, suite, variant
@@ -29,6 +33,19 @@ def test_a_mean_with_its_t_interval() -> None:
     assert cell.mean == pytest.approx(2.0)
     assert cell.half_width == pytest.approx(4.302653 / 3**0.5, rel=1e-6)
     assert (cell.n_ok, cell.n_total) == (3, 3)
+
+
+def test_a_rate_has_the_interval_of_board_and_comparison() -> None:
+    rate = column("sharp", better="none")
+    rate = replace(rate, spec=replace(rate.spec, unit=RATE))
+    wanted = plan(names=["a"], columns=[rate], items=40)
+    table = summarise(wanted, scores(wanted, {"a": [1.0, 1.0, *[0.0] * 38]}))
+    cell = table.rows[0].cells[0]
+    assert (cell.mean, cell.low, cell.high) == pytest.approx(wilson_interval(2, 40))
+    assert cell.half_width is None
+    assert cell_text(cell, 3) == "0.050 [0.014, 0.165]"
+    assert any("not even about its value" in line for line in footnotes(table))
+    assert as_record(table)["rows"][0]["metrics"]["sharp@1"]["low"] == cell.low
 
 
 def test_seeds_are_averaged_before_items() -> None:
