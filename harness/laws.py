@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -58,10 +59,17 @@ class Specimen:
     frames: Frames
     image: Image | None
     _fields: dict[int, FlowFields] = field(default_factory=dict, repr=False, compare=False)
+    _known: dict[Callable[..., Any], Score | Exception] = field(default_factory=dict, repr=False, compare=False)
 
     def clip(self) -> Clip:
         """A clip of its own memory, so that a metric that writes spoils nothing; flow is estimated once for all."""
         return Clip(self.frames.copy(), FPS, None if self.image is None else self.image.copy(), self._flow)
+
+    def score(self, spec: MetricSpec) -> Score | Exception:
+        """What the metric says of the clip, asked once: that it would say so again is a law of its own."""
+        if spec.function not in self._known:
+            self._known[spec.function] = outcome(spec, self.clip())
+        return self._known[spec.function]
 
     def _flow(self, gap: int) -> FlowFields:
         if gap not in self._fields:
@@ -149,7 +157,7 @@ def outcome(spec: MetricSpec, clip: Clip) -> Score | Exception:
 def _finite(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Iterator[tuple[str, str]]:
     """Every specimen gets a finite number within the declared bounds, or a reason why there is none."""
     for name, specimen in clips.items():
-        found = outcome(spec, specimen.clip())
+        found = specimen.score(spec)
         if isinstance(found, Score):
             yield from ((name, message) for message in _shape(found))
             if found.value is not None and (why := spec.outside(found.value)):
@@ -172,14 +180,14 @@ def _shape(score: Score) -> Iterator[str]:
 
 def _repeatable(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Iterator[tuple[str, str]]:
     """The same clip gives the same score, to the last bit."""
-    first, second = (outcome(spec, clips["moving"].clip()) for _ in range(2))
+    first, second = clips["moving"].score(spec), outcome(spec, clips["moving"].clip())
     if isinstance(first, Score) and first != second:
         yield "moving", f"{first} the first time, {second} the second"
 
 
 def _alone(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Iterator[tuple[str, str]]:
     """A clip's score is its own: the clips scored before it change nothing."""
-    there = {name: outcome(spec, clips[name].clip()) for name in ORDER}
+    there = {name: clips[name].score(spec) for name in ORDER}
     back = {name: outcome(spec, clips[name].clip()) for name in reversed(ORDER)}
     for name in ORDER:
         if isinstance(there[name], Score) and there[name] != back[name]:
@@ -188,7 +196,7 @@ def _alone(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Iterator[tuple[st
 
 def _tells(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Iterator[tuple[str, str]]:
     """Not every clip scores the same."""
-    found = {name: outcome(spec, clips[name].clip()) for name in APART}
+    found = {name: clips[name].score(spec) for name in APART}
     values = {score.value for score in found.values() if isinstance(score, Score) and score.value is not None}
     if len(values) == 1:
         yield " and ".join(APART), f"all score {values.pop():g}"
@@ -227,7 +235,7 @@ def _still(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Iterator[tuple[st
     declared = spec.responds.get("still")
     if declared is None:
         return
-    found = outcome(spec, clips["still"].clip())
+    found = clips["still"].score(spec)
     if not isinstance(found, Score):
         yield "still", f"declared {declared}, but raised {type(found).__name__}"
     elif declared == "undefined":
@@ -246,7 +254,7 @@ def _still(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Iterator[tuple[st
 def _extreme(spec: MetricSpec, clips: Mapping[str, Specimen], still: float, declared: str) -> Iterator[str]:
     sign, beaten = _sign(spec) * (1 if declared == "best" else -1), False
     for name in ("moving", "noise", "shuffle", "cut"):
-        other = outcome(spec, clips[name].clip())
+        other = clips[name].score(spec)
         if not isinstance(other, Score) or other.value is None:
             continue
         beaten = beaten or sign * (other.value - still) < 0
@@ -264,7 +272,7 @@ def _response(change: str, plain: str) -> Law:
         declared = spec.responds.get(change)
         if declared is None:
             return
-        before, after = (outcome(spec, clips[name].clip()) for name in (plain, change))
+        before, after = (clips[name].score(spec) for name in (plain, change))
         if not isinstance(before, Score) or not isinstance(after, Score):
             yield change, f"declared {declared}, but raised {before if isinstance(after, Score) else after}"
             return

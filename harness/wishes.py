@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cache
@@ -181,22 +181,24 @@ def _video_skip(spec: MetricSpec) -> Skip:
 
 def set_skip(spec: MetricSpec, extractor: ExtractorSpec, suite: LoadedSuite, limit: int | None) -> Skip:
     """Why a set metric is not computed for the first ``limit`` items of a suite, whatever the machine has."""
-    items, frames = len(suite.suite.items[:limit]), suite.suite.protocol.num_frames
+    return next(_set_skips(spec, extractor, suite, len(suite.suite.items[:limit])), Skip())
+
+
+def _set_skips(spec: MetricSpec, extractor: ExtractorSpec, suite: LoadedSuite, items: int) -> Iterator[Skip]:
+    frames, protocol = suite.suite.protocol.num_frames, spec.params.get("items")
     if not suite.reference_key:
         real = f"{max(items, MIN_SET_ITEMS)} real videos of {frames} frames or more"
-        return Skip("the suite has no reference set", f"export {VARIABLE}=FOLDER, where there are {real}")
+        yield Skip("the suite has no reference set", f"export {VARIABLE}=FOLDER, where there are {real}")
     if frames < extractor.min_frames:
-        return Skip(f"needs {extractor.min_frames} frames or more, this suite's videos have {frames}")
+        yield Skip(f"needs {extractor.min_frames} frames or more, this suite's videos have {frames}")
     if items < spec.min_items:
-        return Skip(f"needs {spec.min_items} items or more, this run has {items}: with fewer it is mostly bias")
-    protocol = spec.params.get("items")
+        yield Skip(f"needs {spec.min_items} items or more, this run has {items}: with fewer it is mostly bias")
     if isinstance(protocol, int) and items > protocol:
-        return Skip(f"is the protocol of {protocol} items, this run has {items}", f"harness run --limit {protocol}")
+        yield Skip(f"is the protocol of {protocol} items, this run has {items}", f"harness run --limit {protocol}")
     if items < MIN_SET_ITEMS:
-        return Skip(f"a set has {MIN_SET_ITEMS} items or more, this run has {items}")
+        yield Skip(f"a set has {MIN_SET_ITEMS} items or more, this run has {items}")
     if items > suite.reference_size:
-        return Skip(f"{items} items need as many reference clips, the suite has {suite.reference_size}")
-    return Skip()
+        yield Skip(f"{items} items need as many reference clips, the suite has {suite.reference_size}")
 
 
 def no_weights(absent: Sequence[Weight]) -> Skip:

@@ -27,6 +27,7 @@ NATIVE = 25 / 128  # frames of the base model per frame of the video
 REPEAT = 0.8  # length of a reflection per native length
 SIDE = 32  # pixels
 MIN_NATIVE = 3
+SHORTEST = 13  # frames: with fewer, the base model's share of them is below MIN_NATIVE
 
 
 @metric(
@@ -48,7 +49,7 @@ def palindrome(clip: Clip) -> Score:
     """
     max_id, repeat = reflection(len(clip))
     if max_id < MIN_NATIVE:
-        return Score.undefined("too short to have reflected positions")
+        return Score.undefined(f"fewer than {SHORTEST} frames have no reflected positions")
     first, second, above, below = contrasts(distances(clip.frames), reflected_ids(len(clip), max_id, repeat))
     if not below.sum() > 0:
         return Score.undefined("static: frames do not differ")

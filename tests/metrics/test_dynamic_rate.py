@@ -8,7 +8,7 @@ import pytest
 from harness.clip import Clip
 from harness.metrics.dynamic_rate import THRESHOLD, dynamic_rate
 from harness.model import Frames, Score
-from tests.metrics.moving import Field, flicker, known_flow, noise, pan_frames, still
+from tests.metrics.moving import Field, flicker, known_flow, noise, pan_frames, still, texture
 
 
 def moving(velocity: float, num_frames: int = 16, size: int = 64, fps: float = 8) -> Score:
@@ -83,6 +83,14 @@ def test_noise_and_flicker_are_no_motion() -> None:
         score = dynamic_rate(Clip(frames, 8))
         assert score.value == 0
         assert score.detail["explained"] < 0.25
+
+
+@pytest.mark.parametrize("grain", [2.0, 4.0])
+def test_unrelated_pictures_are_excluded_and_not_called_dynamic(grain: float) -> None:
+    score = dynamic_rate(Clip(np.stack([texture(64, 64, seed, grain=grain) for seed in range(12)]), 8))
+    assert (score.status, score.reason) == ("excluded", "flow finds too little of a frame in the next")
+    assert score.coverage is not None
+    assert score.coverage < 0.3
 
 
 def test_camera_and_object_are_told_apart() -> None:

@@ -17,6 +17,9 @@ from harness.metrics.efflite0_features import FrameFeatures, load_efflite0, midd
 from harness.model import Frames, Weight
 from harness.weights import missing
 from harness.weights_catalogue import known_weight
+from tests.metrics.moving import still
+
+WEIGHTS = known_weight("efficientnet-lite0")
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +103,15 @@ def test_features_are_one_row_a_frame_and_leave_the_clip_alone(network: Efficien
     assert rows.dtype == np.float32
     assert np.array_equal(frames, before)
     assert FrameFeatures(network, "cpu")(Clip(frames, 8)) == pytest.approx(rows, abs=0)
+
+
+@pytest.mark.skipif(bool(missing([WEIGHTS])), reason=f"needs weights: {WEIGHTS.how}")
+def test_the_published_weights_give_the_published_features() -> None:
+    rows = load_efflite0("cpu")(Clip(still(8), 8))
+    # Of efficientnet_lite_pytorch 0.1.0 with the same file: extract_features of the same input, averaged over places.
+    assert rows[0, [0, 5]] == pytest.approx([0.0744107, 0.1872654], abs=1e-6)
+    assert rows[0].sum() == pytest.approx(111.19516, rel=1e-5)
+    assert np.linalg.norm(rows[0]) == pytest.approx(12.971156, rel=1e-5)
 
 
 def test_missing_weights_name_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

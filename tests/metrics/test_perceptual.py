@@ -146,6 +146,13 @@ class TestPublishedNetwork:
         assert value is not None
         return value
 
+    def test_it_is_the_published_implementation(self) -> None:
+        image = texture(64, 64)
+        noisy, shifted = noise(image[None], 0.05)[0], np.roll(image, 1, axis=1)
+        # Of stlpips_pytorch 0.0.2, LPIPS(net="alex", variant="shift_tolerant"), on the same images.
+        assert self.distance(noisy, image) == pytest.approx(0.198335, abs=1e-6)
+        assert self.distance(shifted, image) == pytest.approx(0.0087004, abs=1e-7)
+
     def test_it_tolerates_a_shift_and_sees_blur_noise_and_other_images(self) -> None:
         canvas = texture(64, 68)
         image = np.ascontiguousarray(canvas[:, :64])

@@ -62,9 +62,21 @@ def test_columns_belong_to_the_file_that_asks_for_them(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("name", "key"),
     [
+        ("adjacent_mae", "40ee67ebf413c37b8f84772288a0090e"),
+        ("colour_drift", "9168d5135c8acbfd7cb41e128eb6e74d"),
+        ("dup_frac", "d5614beb4b5d6d76e2059e8aea0dfff3"),
+        ("dynamic_rate", "e897c27b3f4df3c707d781647330ffc4"),
         ("fd_efflite0", "a5300c79a387357d116255141e9c4558"),
+        ("fd_motion_hist", "773f20e9875bb48f8e093055a6c0b31e"),
         ("fd_world", "fa6d9e3c8a007a65f1af09c1d00c2c9d"),
+        ("ff_psnr", "f49203d6c2a66312313c1c628565d46c"),
+        ("ff_ssim", "8c9510c0ea42d8fdd4984f0eb0fab6e1"),
+        ("flow_smoothness", "48796d219f86cf8388e49e5d4e847018"),
         ("kvd_efflite0", "f2572abc3bb0a0f0fe57d0179e592ec3"),
+        ("kvd_world", "3a9dbd371f878f1b5322c523ace9120a"),
+        ("n_cuts", "e8eeac48cab49aaac7898117ff07dcb1"),
+        ("palindrome", "f922f4587bd999af61f16da9ece728f6"),
+        ("warp_error", "ea3d196ac206c3f7181b005080159a83"),
     ],
 )
 def test_published_keys_stay(name: str, key: str) -> None:

@@ -66,6 +66,45 @@ def test_motion_flicker_and_noise_are_no_cuts(frames: Frames) -> None:
     assert Clip(frames, 8).cuts == ()
 
 
+def two_tone(share: float, level: int, low: int = 100) -> Frames:
+    """Frame 0 of one level; in frame 1 a share of the rows has another. Rows of 100 pixels."""
+    frames = np.full((2, 100, 100, 3), low, np.uint8)
+    frames[1, : round(100 * share)] = level
+    return frames
+
+
+@pytest.mark.parametrize(
+    ("frames", "coverage", "cut"),
+    [
+        (two_tone(0.5, 200), 0.24, True),
+        (two_tone(0.5, 200), 0.26, False),  # found again: a thing that moved
+        (two_tone(0.31, 200), 0.0, True),
+        (two_tone(0.29, 200), 0.0, False),  # too few colours change
+        (two_tone(0.5, 142), 0.0, True),
+        (two_tone(0.5, 140), 0.0, False),  # they change too little: .078 of full scale on average
+    ],
+)
+def test_a_cut_needs_three_signs_at_once(frames: Frames, coverage: float, cut: bool) -> None:
+    valid = np.zeros((1, 100, 100), np.bool_)
+    valid[0, : round(100 * coverage)] = True
+    fields = FlowFields(1, np.array([0]), np.zeros((1, 100, 100, 2), np.float32), valid)
+    assert Clip(frames, 8, flow=lambda gap: fields).cuts == ((1,) if cut else ())
+
+
+def test_frames_in_another_order_of_their_pixels_are_no_cut() -> None:
+    frames = np.stack([still(1)[0], still(1)[0][::-1]])
+    fields = FlowFields(1, np.array([0]), np.zeros((1, 64, 64, 2), np.float32), np.zeros((1, 64, 64), np.bool_))
+    assert Clip(frames, 8, flow=lambda gap: fields).cuts == ()
+
+
+@pytest.mark.parametrize(("odd", "flat"), [(7, True), (9, False)])
+def test_a_frame_is_flat_below_a_ten_thousandth_of_full_scale(odd: int, flat: bool) -> None:
+    # Of 12288 numbers, 8 that differ by a grey level are an SD of .0255 grey levels.
+    frames = np.full((2, 64, 64, 3), 99, np.uint8)
+    frames.reshape(2, -1)[:, :odd] = 100
+    assert Clip(frames, 8).flat is flat
+
+
 def test_duplicates_and_flat_frames_are_counted() -> None:
     frames = pan_frames(1, 5)
     assert Clip(frames, 8).duplicate_share == 0
@@ -90,5 +129,6 @@ def test_what_is_no_video_is_refused(bad: Frames) -> None:
     with pytest.raises(ItemError) as caught:
         Clip(bad, 8)
     assert caught.value.code == "E-FRAMES"
-    with pytest.raises(ItemError, match="frame rate"):
-        Clip(still(2), 0)
+    for fps in (0, float("inf"), float("nan")):
+        with pytest.raises(ItemError, match="frame rate"):
+            Clip(still(2), fps)

@@ -109,3 +109,23 @@ def test_a_flicker_of_contrast_hardly_bends_the_flow_of_a_textured_clip() -> Non
     found = Clip(np.rint(frames * gain).clip(0, 255).astype(np.uint8), 10).flow
     assert found.forward[found.valid].mean(0) == pytest.approx([2, 0], abs=0.02)
     assert np.abs(found.forward[found.valid] - [2, 0]).mean() < 0.05
+
+
+@pytest.mark.parametrize(("miss", "seen"), [(0.70, True), (0.73, False)])
+def test_flow_back_may_miss_by_what_the_paper_allows(miss: float, seen: bool) -> None:
+    # |F + B|^2 > .01 (|F|^2 + |B|^2) + .5, at F = (1, 0) and B = (miss - 1, 0): about .51.
+    forward, backward = (np.full((32, 32, 2), (x, 0.0), np.float32) for x in (1.0, miss - 1))
+    assert bool(comparable(forward, backward)[16, 16]) is seen
+
+
+@pytest.mark.parametrize(
+    ("base", "slope", "seen"), [(0.0, 0.044, True), (0.0, 0.046, False), (10.0, 0.99, True), (10.0, 1.03, False)]
+)
+def test_a_motion_boundary_is_a_gradient_beyond_what_the_paper_allows(base: float, slope: float, seen: bool) -> None:
+    # |grad u|^2 + |grad v|^2 > .01 |F|^2 + .002, at a row where the flow is (0, base) and grows by ``slope`` a row.
+    forward = np.zeros((64, 64, 2), np.float32)
+    forward[..., 1] = base + slope * (np.arange(64)[:, None] - 16)
+    landing = np.arange(64) + forward[:, 0, 1]
+    backward = np.zeros_like(forward)
+    backward[..., 1] = -np.interp(np.arange(64.0), landing, forward[:, 0, 1])[:, None]  # what leads back exactly
+    assert bool(comparable(forward, backward)[16, 32]) is seen

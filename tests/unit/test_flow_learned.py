@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import io
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -141,6 +143,25 @@ def test_a_model_of_ptlflow_runs_quietly_and_gets_blue_first(capfd: pytest.Captu
     with pytest.raises(UsageError, match="rafft"):
         ptlflow_estimator("rafft", None)
     assert capfd.readouterr().out == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["raft_small", "fastflownet", "sea_raft_s"])
+def test_models_of_ptlflow_with_random_weights_give_flow_of_the_size_of_the_frames(model: str) -> None:
+    torch.manual_seed(0)
+    learned = LearnedFlow(FlowChoice("ptlflow", model), ptlflow_estimator(model, None))
+    learned.side = 128
+    ((there, back),) = learned.pairs(pan_frames(2, 2, 66), np.array([0]), 1)
+    assert there.shape == back.shape == (66, 66, 2)
+    assert np.isfinite(there).all()
+    assert np.isfinite(back).all()
+
+
+def test_choosing_a_network_loads_no_network() -> None:
+    code = "import sys, harness.flow; print([m for m in ('torch', 'ptlflow', 'torchvision') if m in sys.modules])"
+    env = {**os.environ, "HARNESS_FLOW": "ptlflow:gmflow_refine"}
+    told = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
 
 
 @pytest.mark.slow
