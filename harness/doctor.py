@@ -15,10 +15,14 @@ from harness.doctor_weights import weight_findings
 from harness.errors import HarnessError
 from harness.findings import Finding
 from harness.machine import Machine, free_bytes, look
+from harness.model import Needs
+from harness.plan import protocol_skip
 from harness.registry import Registry, VariantSpec
+from harness.suite import load_suite, suite_names
 from harness.weights import missing
 
 MIN_FREE_BYTES = 1_000_000_000
+DEFAULT = "mini"  # the suite of a run that names none
 SHOWN = 4  # names in a list before it is cut
 
 
@@ -75,19 +79,24 @@ def _gpu(machine: Machine, variant: VariantSpec | None) -> Finding:
             if needs and needs.gpu and variant
             else ("no NVIDIA GPU found; control and mini rows need none")
         )
-        return Finding("CUDA", wanted, detail, "use a machine with one")
+        return Finding("CUDA", wanted, detail, "use a machine with one, then again: harness doctor")
     names = ", ".join(f"{gpu.name} ({gpu.free_bytes / 1e9:.1f} GB free)" for gpu in machine.gpus)
     if not machine.cuda:
         state = "missing" if wanted == "missing" else "warning"
-        return Finding(
-            "CUDA", state, f"{names}, but torch {machine.torch} is built without CUDA", "install torch for CUDA"
-        )
+        detail = f"{names}, but torch {machine.torch} is built without CUDA"
+        return Finding("CUDA", state, detail, "pip install torch, as https://pytorch.org/get-started says for CUDA")
     if variant and needs and needs.vram_bytes > max(gpu.free_bytes for gpu in machine.gpus):
         detail = f"{names}; {needs.vram_bytes / 1e9:.1f} GB are needed"
-        return Finding(
-            "CUDA", "missing", detail, f"free GPU memory, or: harness run --variants {variant.name} --offload"
-        )
+        return Finding("CUDA", "missing", detail, f"free GPU memory, or: {_run(variant, needs)} --offload")
     return Finding("CUDA", "ok", names)
+
+
+def _run(variant: VariantSpec, needs: Needs) -> str:
+    """The command that runs a variant: on the suite that is run by default, or else on the first one it is fit for."""
+    found = (load_suite(name) for name in (DEFAULT, *suite_names()))
+    fit = (s.suite.name for s in found if s.variants == "all" and not protocol_skip(needs, s.suite.protocol).reason)
+    suite = next(fit, DEFAULT)
+    return f"harness run{'' if suite == DEFAULT else f' --suite {suite}'} --variants {variant.name}"
 
 
 def _plugins(registry: Registry) -> Iterator[Finding]:

@@ -46,7 +46,7 @@ def shipped(package: str, path: str, *, name: str = "", how: str = "") -> Weight
     sha256 = _manifest(package).get(path, "")
     weight = Weight(name, path, sha256, package, how)
     if not sha256 and (file := _find(weight)) is not None:
-        return Weight(name, path, _sha256(file), package, how)
+        return Weight(name, path, file_digest(file), package, how)
     return weight
 
 
@@ -86,7 +86,7 @@ def unpinned(
     if found is None:
         return weight
     blob = found.resolve()
-    claimed = blob.name if blob.parent.name == "blobs" and SHA256.fullmatch(blob.name) else _sha256(found)
+    claimed = blob.name if blob.parent.name == "blobs" and SHA256.fullmatch(blob.name) else file_digest(found)
     return replace(weight, sha256=claimed, size=found.stat().st_size)
 
 
@@ -107,7 +107,7 @@ def resolve(weight: Weight) -> Path:
             why="they do not come with this installation",
             fix=remedy(weight),
         )
-    found = _sha256(path)
+    found = file_digest(path)
     if weight.sha256 and found != weight.sha256:
         raise CannotStart(
             "E-WEIGHTS-DIGEST",
@@ -165,11 +165,14 @@ def _candidates(weight: Weight) -> list[Path]:
         return [Path(weight.path)]
     if weight.package:
         return [_package_folder(weight.package) / weight.path]
-    folders = [Path(FOLDER), _home()]
-    if named := os.environ.get("HARNESS_WEIGHTS"):
-        folders.insert(0, Path(named))
     hub = _hub_copies(weight.source) if isinstance(weight.source, HubSource) else []
-    return [*(folder / weight.path for folder in folders), *hub]
+    return [*(folder / weight.path for folder in folders()), *hub]
+
+
+def folders() -> list[Path]:
+    """Where weights are looked for, in this order: ``$HARNESS_WEIGHTS``, ``./weights``, the folder in the cache."""
+    named = os.environ.get("HARNESS_WEIGHTS")
+    return [*([Path(named)] if named else []), Path(FOLDER), _home()]
 
 
 def fetched_folder() -> Path:
@@ -183,7 +186,8 @@ def _home() -> Path:
 
 def _hub_copies(source: HubSource) -> list[Path]:
     """Where the Hub's own client would have put a file, without importing it."""
-    home = os.environ.get("HF_HOME") or str(Path.home() / ".cache" / "huggingface")
+    caches = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    home = os.environ.get("HF_HOME") or str(Path(caches) / "huggingface")
     cache = Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub") / f"models--{source.repo.replace('/', '--')}"
     named = cache / "refs" / source.revision
     commit = named.read_text(encoding="utf-8").strip() if named.is_file() else source.revision
@@ -194,7 +198,8 @@ def _find(weight: Weight) -> Path | None:
     return next((path for path in _candidates(weight) if path.is_file()), None)
 
 
-def _sha256(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """The sha256 of a file: read once per path, time and size, in one process, and for a large file on one machine."""
     facts = path.stat()
     key = (str(path.resolve()), facts.st_mtime_ns, facts.st_size)
     if key not in _verified:

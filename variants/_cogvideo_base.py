@@ -20,6 +20,13 @@ SHARDS = {
     "text_encoder": tuple(f"model-0000{n}-of-00002.safetensors" for n in (1, 2)),
     "vae": ("diffusion_pytorch_model.safetensors",),
 }
+# Bytes of each in CogVideoX-5B: two for each parameter, shared out as diffusers and transformers do.
+BYTES = {
+    "transformer": (9_925_237_760, 1_215_328_384),
+    "text_encoder": (4_994_568_192, 4_530_053_120),
+    "vae": (431_167_814,),
+}
+WEIGHT_BYTES = sum(size for sizes in BYTES.values() for size in sizes)
 BESIDE = {
     "transformer": ("transformer/config.json", "transformer/diffusion_pytorch_model.safetensors.index.json"),
     "text_encoder": ("text_encoder/config.json", "text_encoder/model.safetensors.index.json"),
@@ -44,6 +51,7 @@ def base_weights() -> tuple[Weight, ...]:
             f"{source.rpartition('/')[2]}/{part}/{file}",
             source=HubSource(source, f"{part}/{file}", beside=BESIDE[part] if not number else ()),
             how=FETCH,
+            size=BYTES[part][number] if source == COGVIDEOX else 0,
             licence=licence,
         )
         for part, files in SHARDS.items()

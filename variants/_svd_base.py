@@ -23,6 +23,7 @@ PARTS = {
     "vae": ("diffusion_pytorch_model", ("vae/config.json",), 195_485_694),
     "image_encoder": ("model", ("image_encoder/config.json",), 1_264_153_600),
 }
+WEIGHT_BYTES = sum(size for _, _, size in PARTS.values())
 HALF = ".fp16.safetensors"
 WHOLE = ".safetensors"
 

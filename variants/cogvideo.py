@@ -15,11 +15,12 @@ from typing import Any
 
 from harness.api import Frames, Generator, HubSource, Needs, Request, Weight, resolve_weight, unpinned_weight, variant
 
-from ._cogvideo_base import base_place, base_weights, is_small
+from ._cogvideo_base import WEIGHT_BYTES, base_place, base_weights, is_small
 
 FAMILY = "cogvideox"
 LORA = "ExVideo-CogVideoX-LoRA-129f-v1"
 REPOSITORY = f"ECNU-CILab/{LORA}"
+LORA_BYTES = 1_000_000_000  # about
 MAX_FRAMES = 129
 MIN_SIZE = 256  # it was trained on 480x720: from far below that comes nothing to judge
 
@@ -37,8 +38,10 @@ class CogVideoX:
     def needs(self) -> Needs:
         base = base_weights()
         weights = (*base, lora_weight()) if self.lora else base
-        small = is_small(base)
-        return Needs(weights=weights, gpu=not small, min_size=0 if small else MIN_SIZE, max_frames=MAX_FRAMES)
+        if is_small(base):
+            return Needs(weights=weights, max_frames=MAX_FRAMES)
+        # How much a clip takes besides the weights nobody has stated: less than these will not do.
+        return Needs(weights=weights, gpu=True, vram_bytes=WEIGHT_BYTES, min_size=MIN_SIZE, max_frames=MAX_FRAMES)
 
     def provenance(self) -> dict[str, Any]:
         """Training cost: the authors tell none."""
@@ -55,6 +58,7 @@ def lora_weight() -> Weight:
         f"{LORA}/{LORA}.safetensors",
         source=HubSource(REPOSITORY, f"{LORA}.safetensors"),
         how="harness doctor --fetch cogvideox-exvideo-lora",
+        size=LORA_BYTES,
         licence=f"see https://huggingface.co/{REPOSITORY}",
     )
 

@@ -35,7 +35,7 @@ from harness.api import (
 
 from ._checkpoint import table_rows
 from ._grid import register_ablations
-from ._svd_base import base_place, base_source, base_weights, is_small
+from ._svd_base import WEIGHT_BYTES, base_place, base_source, base_weights, is_small
 
 FAMILY = "svd"
 PUBLISHED = "exvideo-128f"
@@ -93,8 +93,8 @@ class SvdVariant:
         frames = (table_rows(self.tuned_weight()) or self.num_frames) if learned else 0
         if is_small(base):
             return Needs(weights=(*base, *extra), max_frames=frames)
-        at_once = self.window or self.chain  # a short clip at a time: how much that takes nobody has stated
-        vram = 0 if at_once else VRAM_BYTES
+        # A short clip at a time takes less, how much nobody has stated: less than the weights will not do.
+        vram = WEIGHT_BYTES if self.window or self.chain else VRAM_BYTES
         return Needs(weights=(*base, *extra), gpu=True, vram_bytes=vram, min_size=MIN_SIZE, max_frames=frames)
 
     def tuned_weight(self) -> Weight | None:

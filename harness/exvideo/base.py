@@ -23,7 +23,8 @@ from harness.exvideo.image import clip_pixels
 from harness.exvideo.pretrained import UNLOADABLE, load_model, quiet, reason
 from harness.exvideo.single_file import load_single_file
 from harness.exvideo.svd_xt import configs_beside
-from harness.keys import digest, sha256_file
+from harness.keys import digest
+from harness.weights import file_digest, folders
 
 ALIGNMENT = 64  # bytes
 PARTS = ("unet", "vae", "image_encoder", "scheduler")
@@ -197,7 +198,10 @@ def usable_device(device: str | torch.device) -> torch.device:
 
 
 def locate_base(source: str | Path) -> Path:
-    """The local folder or single file of a base; a Hub id is downloaded unless it is already in the Hub's cache.
+    """The local folder or single file of a base.
+
+    A Hub id is looked for in the weights folders, where `harness doctor --fetch` puts it, and then in the Hub's cache;
+    what is in neither is downloaded into the latter.
 
     Raises:
         CannotStart: E-WEIGHTS, there is no such base and the Hub does not give one.
@@ -208,7 +212,7 @@ def locate_base(source: str | Path) -> Path:
     if place.suffix == ".safetensors":
         raise _missing(source, "there is no such file", FOLDER)
     if not place.is_dir():
-        place = _from_hub(str(source))
+        place = _fetched(str(source)) or _from_hub(str(source))
     for part in PARTS:
         if not any((place / part).glob("*config.json")):
             raise _missing(source, f"{part}/ is missing or has no configuration", FOLDER, place)
@@ -225,8 +229,8 @@ def base_digest(source: str | Path, parts: Sequence[str] = PARTS) -> str:
     """
     place = locate_base(source)
     if place.is_file():
-        return digest("base/1", {"file": sha256_file(place), "configs": configs_beside(place)})
-    files = {path.relative_to(place).as_posix(): sha256_file(path) for path in sorted(_used_files(place, parts))}
+        return digest("base/1", {"file": file_digest(place), "configs": configs_beside(place)})
+    files = {path.relative_to(place).as_posix(): file_digest(path) for path in sorted(_used_files(place, parts))}
     return digest("base/1", files)
 
 
@@ -261,6 +265,17 @@ def _used_files(folder: Path, parts: Sequence[str]) -> Iterator[Path]:
         half = list((folder / part).glob("*.fp16.safetensors"))
         yield from half or (folder / part).glob("*.safetensors")
         yield from (folder / part).glob("*config.json")
+
+
+def _fetched(source: str) -> Path | None:
+    """The folder of a base by its Hub id among the weights, if all of its parts are there with their weights."""
+    places = (folder / source.rpartition("/")[2] for folder in folders())
+    return next((place for place in places if all(_is_whole(place / part) for part in PARTS)), None)
+
+
+def _is_whole(part: Path) -> bool:
+    weights = part.name == "scheduler" or any(part.glob("*.safetensors"))
+    return weights and any(part.glob("*config.json"))
 
 
 def _from_hub(source: str) -> Path:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from diffusers import CogVideoXPipeline
+from diffusers import AutoencoderKLCogVideoX, CogVideoXPipeline, CogVideoXTransformer3DModel
 from numpy.typing import NDArray
+from transformers import T5Config, T5EncoderModel
 
 from harness.errors import CannotStart, UsageError
 from harness.exvideo.cogvideo import CogSettings, generate, latent_shape, load_pipeline, merge_lora, read_lora
@@ -19,6 +20,7 @@ from harness.model import HubSource, Item, Protocol, Request
 from harness.noise import make_noise
 from harness.plan import protocol_skip
 from harness.registry import load_plugins
+from harness.variants._cogvideo_base import BYTES
 from harness.variants.cogvideo import CogVideoX, CogVideoXDirect, CogVideoXExVideo, _Generator
 from harness.weights import missing
 from tests.exvideo.cog import lora, published_layers, save_cogvideo, save_lora
@@ -220,6 +222,27 @@ def test_the_rows_name_published_files_and_where_they_come_from(nowhere: None) -
         assert weight.how.startswith("harness doctor --fetch ")
         assert weight.licence
     assert len(CogVideoXDirect().needs().weights) == 5
+    assert all(weight.size > 100_000_000 for weight in needs.weights)  # so that doctor can tell the room they take
+    assert needs.vram_bytes == sum(weight.size for weight in CogVideoXDirect().needs().weights) > 21 * 10**9
+
+
+@pytest.mark.slow
+def test_the_sizes_of_the_published_files_follow_from_the_models_parameters() -> None:
+    with torch.device("meta"):
+        models = {
+            "transformer": CogVideoXTransformer3DModel(
+                num_attention_heads=48,
+                time_embed_dim=512,
+                num_layers=42,
+                use_rotary_positional_embeddings=True,
+            ),
+            "text_encoder": T5EncoderModel(
+                T5Config(d_model=4096, d_ff=10240, num_layers=24, num_heads=64, feed_forward_proj="gated-gelu")
+            ),
+            "vae": AutoencoderKLCogVideoX(block_out_channels=(128, 256, 256, 512), latent_channels=16),
+        }
+    counted = {part: 2 * sum(p.numel() for p in model.parameters()) for part, model in models.items()}
+    assert counted == {part: sum(sizes) for part, sizes in BYTES.items()}
 
 
 def test_the_rows_are_a_family_of_their_own(nowhere: None) -> None:

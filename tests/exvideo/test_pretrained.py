@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from harness.errors import CannotStart
-from harness.exvideo.base import load_base
+from harness.exvideo.base import load_base, locate_base
 from harness.exvideo.pretrained import load_model
 from tests.exvideo.bases import tiny_vae
 
@@ -64,6 +64,18 @@ def test_a_tower_that_an_older_release_saved_with_the_numbers_of_its_places_is_w
     places = {"vision_model.embeddings.position_ids": torch.arange(50)[None]}
     save_file(load_file(file) | places, file, {"format": "pt"})
     assert load_base(tmp_path / "base").native_frames == 8
+
+
+def test_a_base_that_doctor_fetched_is_found_by_its_hub_id_without_the_network(
+    svd_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setenv("HARNESS_WEIGHTS", str(tmp_path))
+    shutil.copytree(svd_base, tmp_path / "small-svd")
+    assert locate_base("some/small-svd") == tmp_path / "small-svd"
+    next((tmp_path / "small-svd" / "vae").glob("*.safetensors")).unlink()
+    with pytest.raises(CannotStart, match="some/small-svd"):  # half of one is none
+        locate_base("some/small-svd")
 
 
 def test_too_little_memory_for_a_model_is_no_fault_of_its_folder(tmp_path: Path) -> None:

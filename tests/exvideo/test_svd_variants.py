@@ -106,6 +106,11 @@ def test_svd_xt_needs_a_gpu_and_says_so_before_it_names_weights(nowhere: Path) -
         assert skip.reason == "needs CUDA, no GPU found"
 
 
+def test_rows_of_short_clips_need_a_gpu_that_holds_the_weights_at_least(nowhere: Path) -> None:
+    for config in (SvdWindow(), SvdChain()):
+        assert config.needs().vram_bytes == sum(weight.size for weight in config.needs().weights) > 4 * 10**9
+
+
 def test_too_little_gpu_memory_is_told_with_what_needs_less(nowhere: Path) -> None:
     small = Machine((Gpu(0, "card", 12 * 10**9, 11 * 10**9),), "2.9.0+cu128", True)
     spec = next(spec for spec in rows() if spec.name == "exvideo")

@@ -13,9 +13,12 @@ from harness.machine import Gpu, Machine
 from harness.model import HubSource, Needs, Weight
 from harness.plugin_errors import Broken
 from harness.registry import Registry
+from harness.suite import load_suite
+from harness.wishes import why_skip
 from tests.unit.run_helpers import Config, variant
 
 WEIGHT = Weight("net", "/nonexistent/net.safetensors", "0" * 64, how="make net")
+BIG = Needs(gpu=True, vram_bytes=10**11, min_size=128, max_frames=128)
 CARD = Gpu(0, "card", 24 * 10**9, 20 * 10**9)
 
 
@@ -47,6 +50,20 @@ def test_the_gpu_is_held_against_what_a_row_needs(
     monkeypatch: pytest.MonkeyPatch, machine: Machine, needs: Needs, state: str
 ) -> None:
     assert states(monkeypatch, machine, needs)["CUDA"] == state
+
+
+def test_what_is_advised_for_too_small_a_gpu_is_a_run_that_gets_past_planning(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    small, spec = Machine((CARD,), "2.9.0", True), replace(variant("a"), config=Config(BIG))
+    monkeypatch.setattr(doctor, "look", lambda: small)
+    cuda = next(f for f in doctor.examine(Registry(variants={"a": spec}), spec, tmp_path) if f.name == "CUDA")
+    command = cuda.remedy.partition("or: ")[2].split()
+    assert command == ["harness", "run", "--suite", "exvideo-128", "--variants", "a", "--offload"]
+    skips = [
+        why_skip(spec, small, load_suite(name), lambda times: False, offload=True) for name in (command[3], "mini")
+    ]
+    assert [bool(skip.reason) for skip in skips] == [False, True]
 
 
 def found(monkeypatch: pytest.MonkeyPatch, *weights: Weight) -> dict[str, Finding]:

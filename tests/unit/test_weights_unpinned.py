@@ -50,6 +50,22 @@ def test_a_file_is_known_by_its_bytes_wherever_it_lies(folder: Path) -> None:
     assert resolve(net()) == path
 
 
+def test_the_hubs_cache_is_where_the_hubs_client_has_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = Path("models--owner--net/snapshots/main/unet/net.bin")
+    for name in ("HF_HOME", "HF_HUB_CACHE"):
+        monkeypatch.delenv(name)
+    for variable, hub in (("HOME", ".cache/huggingface/hub"), ("XDG_CACHE_HOME", "huggingface/hub")):
+        assert missing([net()])
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+        place = tmp_path / variable / hub / file
+        place.parent.mkdir(parents=True)
+        place.write_bytes(BODY)
+        assert resolve(net()) == place
+        place.unlink()
+
+
 def test_the_hubs_name_of_a_file_is_its_claim_and_the_bytes_are_held_against_it(folder: Path) -> None:
     cache = folder.parent / "home" / "models--owner--net"
     (cache / "blobs").mkdir(parents=True)
