@@ -228,7 +228,8 @@ def nothing_runs(variants: Sequence[tuple[VariantSpec, Skip]]) -> CannotStart:
     code = next((code for words, code in codes.items() if words in skip.reason), "E-NEEDS")
     others = f" and {len(variants) - 1} more" if len(variants) > 1 else ""
     fix = skip.remedy or f"harness doctor {spec.name}"
-    return CannotStart(code, f"{spec.name}{others} cannot run here.", why=skip.reason, fix=fix)
+    where = f"--variants {spec.name}"
+    return CannotStart(code, f"{spec.name}{others} cannot run here.", where=where, why=skip.reason, fix=fix)
 
 
 def with_absolute_paths(options: RunOptions) -> RunOptions:

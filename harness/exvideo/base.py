@@ -189,11 +189,14 @@ def usable_device(device: str | torch.device) -> torch.device:
     try:
         found = torch.device(device)
     except RuntimeError as error:
-        fix = "cpu, cuda or cuda:N"
-        raise UsageError("E-SETTINGS", f"No device named '{device}'.", fix=fix) from error
+        why = str(error).splitlines()[0]
+        raise UsageError(
+            "E-SETTINGS", f"No device named '{device}'.", where="--device", why=why, fix="--device cpu, cuda or cuda:N"
+        ) from error
     if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
         why = f"torch {torch.__version__} sees {torch.cuda.device_count()} CUDA devices"
-        raise CannotStart("E-NO-GPU", f"There is no device {device}.", why=why, fix="another --device, or a CUDA torch")
+        fix = "the same command with --device cpu, or a torch for the GPU: pip install torch"
+        raise CannotStart("E-NO-GPU", f"There is no device {device}.", where="--device", why=why, fix=fix)
     return found
 
 

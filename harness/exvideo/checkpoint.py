@@ -34,6 +34,7 @@ from harness.keys import canonical_json
 
 FORMAT = "exvideo-extension/1"
 ENTRY = "exvideo"
+BASES = "the base that it was made with (export HARNESS_SVD=BASE, or --base), or make it anew: harness posttune"
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def apply_checkpoint(
     header = checkpoint.header
     if base and header.base and base != header.base:
         why = f"it was tuned on the base {header.base}, this is {base}"
-        raise _bad(checkpoint.source, "it belongs to another base", why, "the base it was made with, or post-tune anew")
+        raise _bad(checkpoint.source, "it belongs to another base", why, BASES)
     extend(unet, header.config)
     parameters = dict(unet.named_parameters())
     with torch.no_grad():
@@ -211,5 +212,5 @@ def _parse(path: Path, metadata: Mapping[str, str], names: list[str]) -> Header:
 
 
 def _bad(source: Path | str, what: str, why: str, fix: str = "") -> CannotStart:
-    fix = fix or "a checkpoint that harness posttune made for this base, or ExVideo's published one for SVD-XT"
+    fix = fix or "one for this base: harness posttune makes it; ExVideo's own: harness doctor --fetch exvideo-128f"
     return CannotStart("E-CHECKPOINT", f"The checkpoint cannot be used: {what}.", where=str(source), why=why, fix=fix)

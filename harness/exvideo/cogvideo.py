@@ -175,8 +175,9 @@ def latent_shape(pipe: CogVideoXPipeline, settings: CogSettings, height: int, wi
     step = pipe.vae_scale_factor_spatial * pipe.transformer.config.patch_size
     if height % step or width % step:
         why = f"autoencoder and patches work in blocks of {step}x{step} pixels"
-        fix = f"width and height divisible by {step}"
-        raise UsageError("E-SIZE", f"A video of {width}x{height} cannot be made.", why=why, fix=fix)
+        fix = f"a suite of width and height divisible by {step}: harness list suites"
+        what = f"A video of {width}x{height} cannot be made."
+        raise UsageError("E-SIZE", what, where="the transformer", why=why, fix=fix)
     side = pipe.vae_scale_factor_spatial
     return settings.latent_frames, int(pipe.transformer.config.in_channels), height // side, width // side
 
@@ -229,5 +230,5 @@ def _renamed(name: str) -> str:
 
 
 def _bad_lora(source: Path | str, why: str) -> CannotStart:
-    fix = "ExVideo's published LoRA for CogVideoX-5B, or one in diffusers' names"
+    fix = "ExVideo's published LoRA: harness doctor --fetch cogvideox-exvideo-lora; or one in diffusers' names"
     return CannotStart("E-CHECKPOINT", "The LoRA cannot be used.", where=str(source), why=why, fix=fix)

@@ -79,10 +79,14 @@ def open_source(name: str, validation_clips: int) -> dict[str, Source]:
     """
     kind, _, count = name.partition(":")
     if kind != "world" or not count.isdecimal() or int(count) < 1:
-        raise UsageError("E-DATA", f"No training data named '{name}'.", fix="world:COUNT, for example world:2000")
+        why = "it is no folder and no manifest (.csv, .jsonl) that is here, and no world:COUNT"
+        fix = "--data world:COUNT, for example --data world:2000; or --data VIDEOS"
+        raise UsageError("E-DATA", f"No training data named '{name}'.", where="--data", why=why, fix=fix)
     if int(count) > len(TRAIN_SEEDS) or not 1 <= validation_clips <= len(VALIDATION_SEEDS):
-        limit = f"at most {len(TRAIN_SEEDS)} training and 1 to {len(VALIDATION_SEEDS)} validation clips"
-        raise UsageError("E-DATA", f"{name} with {validation_clips} validation clips does not exist.", fix=limit)
+        why = f"there are {len(TRAIN_SEEDS)} clips to train on and {len(VALIDATION_SEEDS)} to hold out"
+        fix = f"--data world:{min(int(count), len(TRAIN_SEEDS))} --validation-clips {len(VALIDATION_SEEDS)}, or fewer"
+        what = f"{name} with {validation_clips} validation clips does not exist."
+        raise UsageError("E-DATA", what, where="--data", why=why, fix=fix)
     return {
         "train": World(name, TRAIN_SEEDS[: int(count)]),
         "validation": World(f"world-validation:{validation_clips}", VALIDATION_SEEDS[:validation_clips]),

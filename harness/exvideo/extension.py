@@ -224,8 +224,10 @@ def check_shape(block: ExtendedTransformer, num_frames: int, height: int, width:
         raise UsageError(
             "E-FRAMES",
             f"{num_frames} frames were asked of an extension made for {block.time_proj.rows}.",
+            where="the table of positions",
             why="the learned position table has one row per frame and no rule for frames beyond it",
-            fix=f"at most {block.time_proj.rows} frames, or post-tune with a larger --frames",
+            fix=f"a suite of at most {block.time_proj.rows} frames: harness list suites; or a longer table: "
+            f"harness posttune --frames {num_frames}",
         )
     if block.temporal_conv is None:
         return
@@ -233,15 +235,17 @@ def check_shape(block: ExtendedTransformer, num_frames: int, height: int, width:
         raise UsageError(
             "E-FRAMES",
             f"{num_frames} frame was asked of an extension with a temporal convolution.",
+            where="the temporal convolution",
             why="reflect padding needs a neighbouring frame",
-            fix="at least 2 frames",
+            fix="a suite of at least 2 frames: harness list suites",
         )
     if min(height, width) < 2:
         raise UsageError(
             "E-SIZE",
             f"The video is too small: an inner feature map is {height}x{width}.",
+            where="the temporal convolution",
             why="reflect padding of the temporal convolution needs at least 2x2",
-            fix="larger frames; with SVD at least 128x128 pixels",
+            fix="larger frames, with SVD at least 128x128 pixels: harness list suites, or --size of harness posttune",
         )
 
 

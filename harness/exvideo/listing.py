@@ -60,7 +60,7 @@ def list_videos(place: Path) -> Listing:
     others = Counter(path.suffix.lower() or "no ending" for path in files if path.suffix.lower() not in SUFFIXES)
     if not videos:
         found = ", ".join(f"{count} of {ending}" for ending, count in sorted(others.items())) or "nothing"
-        fix = f"a folder with videos ({', '.join(sorted(SUFFIXES))}), or a manifest (.csv, .jsonl)"
+        fix = f"--data with a folder of videos ({', '.join(sorted(SUFFIXES))}), or a manifest (.csv, .jsonl)"
         raise _bad(place, f"the folder holds no video: {found}", fix)
     return Listing(tuple(Listed(path, path.relative_to(place).as_posix()) for path in videos), dict(others))
 
@@ -75,7 +75,9 @@ def _manifest(place: Path) -> Iterator[Listed]:
     except ManifestError as error:
         raise _bad(place, str(error), EXAMPLE) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise _bad(place, str(error), "a manifest in UTF-8 (.csv, .jsonl), or a folder of videos") from error
+        raise _bad(
+            place, str(error), "--data with a manifest in UTF-8 (.csv, .jsonl), or a folder of videos"
+        ) from error
     listed = [_listed(place, line, {k: v for k, v in row.items() if v not in (None, "")}) for line, row in rows]
     if not listed:
         raise _bad(place, "it names no video", EXAMPLE)

@@ -183,8 +183,9 @@ def encode_condition(
         raise UsageError(
             "E-SIZE",
             f"An image of {width}x{height} cannot be encoded.",
+            where="the first frame",
             why=f"the autoencoder works in blocks of {stride}x{stride} pixels",
-            fix=f"width and height divisible by {stride}",
+            fix=f"a suite of width and height divisible by {stride}: harness list suites",
         )
     pixels = to_pixels(image[None]).to(components.device)
     drawn = _as_noise(image_noise, (3, height, width), "image noise").to(components.device)

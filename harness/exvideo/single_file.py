@@ -22,6 +22,7 @@ from harness.exvideo.misfits import Shape, misfits
 from harness.exvideo.original_names import Origin, tower_origins, unet_origins, vae_origins
 from harness.exvideo.svd_xt import Configs, configs_beside
 
+COMPLETE = "the whole file: hf download stabilityai/stable-video-diffusion-img2vid-xt svd_xt.safetensors"
 OWNED = ("model.diffusion_model.", "first_stage_model.decoder.")  # nothing else may be under these
 
 
@@ -51,7 +52,7 @@ def load_single_file(path: Path, dtype: torch.dtype) -> Parts:
                 for part, found in origins.items()
             }
     except (OSError, SafetensorError, ValueError, TypeError, RuntimeError) as error:
-        raise _unusable(path, str(error).strip().splitlines()[0], "the file, complete, as it was published") from error
+        raise _unusable(path, str(error).strip().splitlines()[0], COMPLETE) from error
     for part in ("unet", "vae"):
         models[part].load_state_dict(states[part], assign=True)
     tower: Any = CLIPVisionModelWithProjection
@@ -77,7 +78,7 @@ def _check(path: Path, file: Any, models: Mapping[str, nn.Module], origins: Mapp
     names = list(file.keys())
     if not any(name.startswith(OWNED[0]) for name in names):
         why = f"it holds {', '.join(sorted(names)[:2]) or 'nothing'}…, and no tensor under {OWNED[0]}"
-        raise _unusable(path, why, "svd_xt.safetensors, or a base in diffusers' folder format")
+        raise _unusable(path, why, f"{COMPLETE}; or a base in diffusers' format")
     expected: dict[str, Shape] = {}
     for part, found in origins.items():
         shapes = {name: tuple(tensor.shape) for name, tensor in _state(models[part]).items()}
@@ -86,7 +87,7 @@ def _check(path: Path, file: Any, models: Mapping[str, nn.Module], origins: Mapp
     found_shapes = {name: tuple(file.get_slice(name).get_shape()) for name in considered}
     if lines := misfits(found_shapes, expected, set(expected)):
         beside = path.with_suffix(".json").name
-        raise _unusable(path, lines, f"the whole file; for a model of other sizes than SVD-XT, describe it in {beside}")
+        raise _unusable(path, lines, f"{COMPLETE}; a model of other sizes than SVD-XT: describe it in {beside}")
 
 
 def _state(model: nn.Module) -> Mapping[str, Tensor]:

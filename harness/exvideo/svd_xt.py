@@ -45,7 +45,7 @@ def configs_beside(file: Path) -> dict[str, dict[str, Any]]:
             "The configuration beside a weight file cannot be read.",
             where=str(path),
             why=f"{type(error).__name__}: {error}",
-            fix=f"an object of objects for {', '.join(configs)}, or delete it: then it is taken for SVD-XT",
+            fix=f"an object of objects for {', '.join(configs)}; for SVD-XT itself: rm {path}",
         ) from error
     return configs
 

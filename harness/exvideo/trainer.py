@@ -141,7 +141,7 @@ class Trainer:
                 record = json.loads((file.metadata() or {}).get(ENTRY, "{}"))
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (OSError, SafetensorError, ValueError) as error:
-            fix = "delete it to start anew"
+            fix = f"to start anew: rm {path}"
             raise CannotStart(
                 "E-CHECKPOINT", "The trainer state is damaged.", where=str(path), why=str(error), fix=fix
             ) from error

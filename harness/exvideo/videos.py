@@ -123,7 +123,7 @@ def _split(place: Path, videos: Sequence[tuple[Clip, ...]], held_out: int) -> tu
     if not enough:
         most = sum(counts[:-1])
         why = f"{sum(counts)} clips of {len(videos)} usable videos, of which {held_out} would be held out"
-        fix = f"--validation-clips {max(1, min(most, sum(counts) // 10))}" if most else "at least two videos"
+        fix = f"--validation-clips {max(1, min(most, sum(counts) // 10))}" if most else "--data with two videos or more"
         raise UsageError("E-DATA", "There are too few videos to train on.", where=str(place), why=why, fix=fix)
     validation = [clip for clips in videos[:enough] for clip in clips][:held_out]
     return tuple(clip for clips in videos[enough:] for clip in clips), tuple(validation)
@@ -157,13 +157,13 @@ def _check_size(rule: ClipRule, stride: int) -> None:
     if rule.height % stride or rule.width % stride:
         why = f"the autoencoder works in blocks of {stride}x{stride} pixels"
         size = f"{max(1, rule.width // stride) * stride}x{max(1, rule.height // stride) * stride}"
-        raise UsageError(
-            "E-SIZE", f"Clips of {rule.width}x{rule.height} cannot be encoded.", why=why, fix=f"--size {size}"
-        )
+        what = f"Clips of {rule.width}x{rule.height} cannot be encoded."
+        raise UsageError("E-SIZE", what, where="--size", why=why, fix=f"--size {size}")
 
 
 def _nothing(place: Path, listing: Listing, unusable: Mapping[str, str]) -> UsageError:
     lines = [f"{name}: {why}" for name, why in list(unusable.items())[:NAMED]]
     lines += [f"and {len(unusable) - NAMED} more"] * (len(unusable) > NAMED)
     what = f"None of the {len(listing.videos)} videos can be used."
-    return UsageError("E-DATA", what, where=str(place), why="\n".join(lines), fix="videos that fit, or other rules")
+    fix = "--data with videos that fit, or other rules: fewer --frames, a smaller --size or --stride, --upscale"
+    return UsageError("E-DATA", what, where=str(place), why="\n".join(lines), fix=fix)

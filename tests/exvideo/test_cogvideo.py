@@ -150,7 +150,7 @@ def test_settings_and_sizes_that_cannot_be_are_refused(folder: Path) -> None:
     with pytest.raises(UsageError) as caught:
         latent_shape(load_pipeline(folder), CogSettings(5), 40, 32)
     assert caught.value.code == "E-SIZE"
-    assert caught.value.fix == "width and height divisible by 16"
+    assert caught.value.fix == "a suite of width and height divisible by 16: harness list suites"
 
 
 def test_a_folder_that_is_not_complete_is_named(tmp_path: Path) -> None:

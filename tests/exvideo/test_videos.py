@@ -92,7 +92,7 @@ def test_too_few_to_hold_any_out_is_told_with_what_to_type(folder: Path, compone
         (folder / name).unlink()
     with pytest.raises(UsageError, match="too few") as alone:
         opened(folder, components)
-    assert alone.value.fix == "at least two videos"
+    assert alone.value.fix == "--data with two videos or more"
 
 
 def test_whole_videos_are_held_out(folder: Path, components: Components) -> None:
