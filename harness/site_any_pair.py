@@ -18,10 +18,11 @@ from harness.set_detail import SetDetail
 from harness.site_board import Board, has_column
 from harness.site_compare import Comparisons, pair_path
 from harness.site_text import plain, stem
-from harness.stats_intervals import t_quantile
+from harness.stats_intervals import RATE, t_quantile
 from harness.stats_sets import MAX_GROUPS
 from harness.submission import PublishedMetric, Submission
 
+Z = 1.959963984540054  # quantile of the normal distribution at 0.975
 DIGITS = 6  # significant ones of a score, more than are shown
 VARIABLE = "EXVIDEO_PAIRS"
 HTML = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
@@ -63,6 +64,7 @@ def _numbers(found: Comparisons, submissions: Sequence[Submission]) -> dict[str,
         "metrics": [_metric(metric, rows) for metric in board.metrics],
         # By degrees of freedom, from 1 on; the script has no t distribution of its own.
         "t": [round(t_quantile(0.975, freedom), DIGITS) for freedom in range(1, max(sizes, default=1) + 1)],
+        "z": Z,
         "groups": MAX_GROUPS,
         "pages": {f"{p.a.label} {p.b.label}": pair_path(board, p.a, p.b).rpartition("/")[2] for p in found.pairs},
     }
@@ -84,6 +86,7 @@ def _metric(metric: PublishedMetric, rows: Sequence[Submission]) -> dict[str, An
         "label": metric.label,
         "better": metric.better,
         "set": metric.scope == "set",
+        "rate": metric.unit == RATE,
         "page": f"metrics/{stem(metric.label)}.html",
         "values": [values(row, metric) if has_column(row, metric) else None for row in rows],
     }

@@ -16,7 +16,7 @@ from harness.site_item import item_context, items_context
 from harness.site_media import SiteMedia
 from harness.site_metric import metric_context
 from harness.site_order import order_path
-from harness.site_runs import run_context, run_pages
+from harness.site_runs import feed_context, run_context, run_pages
 from harness.site_text import stem
 from harness.site_variant import variant_context
 from harness.sitemodel import Refusal, SiteModel
@@ -64,8 +64,12 @@ class Pages:
             yield Page(path, "item.html", item_context(item, self._media))
         for metric in model.metrics:
             yield Page(f"metrics/{stem(metric.metric.label)}.html", "metric.html", metric_context(model, metric))
-        for run in run_pages(model.submissions):
+        runs = run_pages(model.submissions)
+        for run in runs:
             yield Page(run.path, "run.html", run_context(run))
+        yield Page("changes.html", "changes.html", {"title": "What is new", "runs": runs})
+        yield Page("feed.xml", "feed.xml", feed_context(runs))
+        yield Page("404.html", "404.html", {})
         yield Page("method.html", "method.html", {"title": "Method", "board": model.boards[0]})
         rules = demands()
         yield Page(

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from harness.keys import digest
-from harness.site_text import facts
+from harness.site_text import NEVER, facts, instant
 from harness.submission import PublishedRun, Submission
 
+FEED_LENGTH = 50
 FILE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
@@ -25,6 +28,24 @@ class RunPage:
     def path(self) -> str:
         """Where the page lies."""
         return run_path(self.run.id)
+
+    @property
+    def by_suite(self) -> tuple[tuple[str, tuple[Submission, ...]], ...]:
+        """Its results by the suite's label, both in order."""
+        labels = sorted({s.suite.label for s in self.submissions})
+        mine = sorted(self.submissions, key=lambda s: s.variant.label)
+        return tuple((label, tuple(s for s in mine if s.suite.label == label)) for label in labels)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run in the feed; ``id`` and ``updated`` as Atom (RFC 4287) wants them."""
+
+    id: str
+    title: str
+    updated: str
+    path: str
+    summary: str
 
 
 def run_path(run: str) -> str:
@@ -52,6 +73,29 @@ def run_context(page: RunPage) -> dict[str, Any]:
         else:
             known[1].append(submission)
     return {"page": page, "environments": groups, "title": f"Run {page.run.id}"}
+
+
+def feed_context(pages: Sequence[RunPage]) -> dict[str, Any]:
+    """What the template of the Atom feed is given: the newest runs, of those that say when they were."""
+    entries = [_entry(page) for page in pages if instant(page.run.started_at) != NEVER][:FEED_LENGTH]
+    updated = entries[0].updated if entries else _atom_time(NEVER)
+    return {"entries": entries, "feed_id": _uuid("feed", "exvideo-bench"), "updated": updated}
+
+
+def _entry(page: RunPage) -> Entry:
+    count, suites = len(page.submissions), [label for label, _ in page.by_suite]
+    title = f"{count} result{'' if count == 1 else 's'} on {', '.join(suites)}"
+    names = ", ".join(s.variant.label for _, group in page.by_suite for s in group)
+    return Entry(_uuid("run", page.run.id), title, _atom_time(instant(page.run.started_at)), page.path, names)
+
+
+def _atom_time(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _uuid(*parts: str) -> str:
+    """A name that stays the same from one building of the site to the next."""
+    return UUID(digest(*parts)[:32]).urn
 
 
 def _latest(group: Sequence[Submission]) -> Submission:

@@ -112,6 +112,8 @@ class _Inliner(HTMLParser):
         return self._picture({**found, "src": found["poster"], "alt": found["aria-label"]})
 
     def _link(self, found: dict[str, str]) -> str:
+        if found["rel"] == "alternate":
+            return ""  # a feed is of a site, and a file has none
         if found["rel"] != "stylesheet":
             return _tag("link", {**found, "href": self._data(found["href"])})
         self._styles.append(self._read(found["href"]).decode())

@@ -19,6 +19,18 @@
     return { value: value, low: value - half, high: value + half };
   }
 
+  // A rate of yes and no: Wilson's interval, or where seeds disagree a t interval that stays within [0, 1].
+  function rate(values) {
+    if (values.some(function (v) { return v < 0 || v > 1; })) return estimate(values);
+    var n = values.length, value = mean(values), found = estimate(values);
+    if (values.some(function (v) { return v !== 0 && v !== 1; })) {
+      return { value: value, low: Math.max(found.low, 0), high: Math.min(found.high, 1) };
+    }
+    var z2 = all.z * all.z, centre = (value + z2 / (2 * n)) / (1 + z2 / n);
+    var half = Math.sqrt(z2 * (value * (1 - value) / n + z2 / (4 * n * n))) / (1 + z2 / n);
+    return { value: value, low: value ? centre - half : 0, high: value < 1 ? centre + half : 1 };
+  }
+
   // Seeds that both have, averaged within the item; items that both have.
   function common(a, b) {
     var found = [];
@@ -31,14 +43,14 @@
     return found;
   }
 
-  function videos(a, b) {
+  function videos(a, b, interval) {
     var items = common(a, b);
     if (items.length < 2) return "fewer than two items have a value on both sides";
     var differences = items.map(function (i) { return i.b - i.a; }), first = items.map(function (i) { return i.a; });
     var furthest = items.slice().sort(function (x, y) { return Math.abs(y.b - y.a) - Math.abs(x.b - x.a); })[0];
     var spread = deviation(first), difference = estimate(differences);
     return {
-      a: estimate(first), b: estimate(items.map(function (i) { return i.b; })), difference: difference, n: items.length,
+      a: interval(first), b: interval(items.map(function (i) { return i.b; })), difference: difference, n: items.length,
       sds: spread ? difference.value / spread : null, item: furthest.b === furthest.a ? "" : furthest.item
     };
   }
@@ -89,7 +101,11 @@
 
   function side(found, places) {
     if (found.low === null || found.high === null) return number(found.value, places);
-    return number(found.value, places) + " \u00b1 " + number((found.high - found.low) / 2, places);
+    var below = found.value - found.low, above = found.high - found.value;
+    if (Math.abs(above - below) > 1e-4 * (above + below)) {  // the ends have six digits
+      return number(found.value, places) + " [" + number(found.low, places) + ", " + number(found.high, places) + "]";
+    }
+    return number(found.value, places) + " \u00b1 " + number(above, places);
   }
 
   function element(name, text, inside) {
@@ -111,7 +127,7 @@
     head.append({ lower: " \u2193", higher: " \u2191", none: " \u25cb" }[metric.better]);
     row.append(head);
     var values = [metric.values[a], metric.values[b]];
-    var found = values[0] && values[1] ? (metric.set ? sets : videos)(values[0], values[1])
+    var found = values[0] && values[1] ? (metric.set ? sets : videos)(values[0], values[1], metric.rate ? rate : estimate)
       : "no value for " + [labels[a], labels[b]].filter(function (_, s) { return !values[s]; }).join(" and ");
     if (typeof found === "string") {
       var why = element("td", "", element("span", found));

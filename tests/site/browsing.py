@@ -17,7 +17,14 @@ WIDE = {"width": 1280, "height": 720}
 KINDS = (
     *("index.html", "suites/demo-1.by-warp_error-1.html", "items/demo-1/index.html", "items/demo-1/000-scene.html"),
     *("variants/mini-exvideo-1.html", "variants/mini-no-conv-1.html", "metrics/warp_error-1.html", "method.html"),
-    *("contribute.html", "runs/01a2.html", "compare/demo-1/index.html", "maps/demo-1/warp_error-1.html"),
+    *(
+        "changes.html",
+        "404.html",
+        "contribute.html",
+        "runs/01a2.html",
+        "compare/demo-1/index.html",
+        "maps/demo-1/warp_error-1.html",
+    ),
     *("compare/demo-1/any.html", "compare/demo-1/mini-exvideo-1--mini-no-conv-1.html"),
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from harness.render import publish
 from harness.site_runs import run_pages, run_path
@@ -92,6 +93,30 @@ def test_runs_have_a_page_whatever_their_name() -> None:
     assert run_path("../../etc").count("/") == 1
     assert run_path("../../etc") != run_path("../../etd")
     assert len(run_pages([submission(METHOD, 2), submission(NO_CONV, 2)])) == 1
+
+
+def test_what_is_new_is_a_page_and_a_feed(tmp_path: Path) -> None:
+    suite = small_suite(2)
+    for number, look in enumerate(LOOKS[:4]):
+        content = result(suite, look)
+        content["run"] |= {"id": f"run-{number // 2}", "started_at": f"2026-11-2{number // 2}T06:00:00+01:00"}
+        write_result(tmp_path / "published", content)
+    publish([tmp_path / "published"], None, tmp_path / "public", "none")
+    text = Text(tmp_path / "public/changes.html").text
+    assert text.index("run-1") < text.index("run-0")  # newest first
+    space = {"a": "http://www.w3.org/2005/Atom"}
+    feed = ElementTree.parse(tmp_path / "public/feed.xml").getroot()
+    entries = feed.findall("a:entry", space)
+    told = [[entry.findtext(f"a:{name}", "", space) for name in ("title", "updated", "summary")] for entry in entries]
+    assert told == [
+        ["2 results on demo@1", "2026-11-21T05:00:00Z", "mini-pos-static@1, mini-svd-direct@1"],
+        ["2 results on demo@1", "2026-11-20T05:00:00Z", "mini-exvideo@1, mini-no-conv@1"],
+    ]
+    assert feed.findtext("a:updated", "", space) == "2026-11-21T05:00:00Z"
+    ids = [found.text for found in feed.iter("{http://www.w3.org/2005/Atom}id")]
+    assert len(set(ids)) == 3
+    links = [link.get("href", "") for link in feed.iter("{http://www.w3.org/2005/Atom}link")]
+    assert all((tmp_path / "public" / link).is_file() for link in links)
 
 
 def test_contributors_see_the_rules_and_why_a_file_was_refused(tmp_path: Path) -> None:
