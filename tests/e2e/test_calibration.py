@@ -78,4 +78,4 @@ def test_the_list_has_a_line_per_fault_and_json_all_rows(calibrated: CliWithin) 
     assert len(lines) == 11
     assert any(line.startswith("fault-drop-*@1") for line in lines)
     records = [json.loads(line) for line in calibrated("list", "variants", "--json").stdout.splitlines()]
-    assert len([name for name in (record["variant"] for record in records) if name.startswith("fault-")]) == 51
+    assert len([name for name in (record["variant"] for record in records) if name.startswith("fault-")]) == 56

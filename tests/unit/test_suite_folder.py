@@ -57,7 +57,7 @@ def test_its_name_is_that_of_its_files(folder: Path) -> None:
 
 def test_the_faults_are_run_on_it(folder: Path) -> None:
     chosen = chosen_variants(load_plugins(), None, load_suite(str(folder)))
-    assert len(chosen) == 51
+    assert len(chosen) == 56
 
 
 def test_an_installed_name_is_no_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,7 @@ def test_mini_runs_what_it_always_did() -> None:
 def test_calibration_runs_exactly_the_faults() -> None:
     faults = [name for name, spec in load_plugins().variants.items() if spec.family == "fault"]
     assert names("calibration", None) == faults
-    assert len(faults) == 51
+    assert len(faults) == 56
     assert names("calibration", "all") == list(load_plugins().variants)
 
 
