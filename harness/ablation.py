@@ -51,7 +51,10 @@ class Effect:
 
 @dataclass(frozen=True)
 class Answer:
-    """The value of an effect on ``n`` items; None where it cannot be told. ``p_adjusted`` is Holm's."""
+    """The value of an effect on ``n`` items; None where it cannot be told. ``p_adjusted`` is Holm's.
+
+    ``size`` is the value in standard deviations of the items' contrasts (Cohen's d for pairs).
+    """
 
     n: int
     value: float
@@ -60,6 +63,7 @@ class Answer:
     p: float | None
     p_adjusted: float | None
     detectable: float | None
+    size: float | None = None
 
 
 @dataclass(frozen=True)
@@ -251,7 +255,9 @@ def _answer(values: Sequence[float], alpha: float) -> Answer | None:
     if len(values) < MIN_ITEMS:
         return None
     found = of_differences(values, 1 - alpha)
-    return Answer(found.n, found.difference, found.low, found.high, found.p, None, found.detectable)
+    spread = float(np.std(values, ddof=1))
+    size = found.difference / spread if spread else None
+    return Answer(found.n, found.difference, found.low, found.high, found.p, None, found.detectable, size)
 
 
 def _set(found: Contrast | None, alpha: float) -> Answer | None:

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from textwrap import fill
 from typing import Any
 
 from harness.ablation import Ablation, Answer, Finding
 from harness.model import Direction
 from harness.submission import PublishedMetric
-from harness.table_text import decimals, escape_markdown, latex, markdown, number, p_text, signed
+from harness.table_text import (
+    decimals,
+    escape_markdown,
+    latex,
+    latex_list,
+    markdown,
+    number,
+    p_text,
+    signed,
+    size_text,
+)
 
 Table = tuple[str, list[str], list[list[str]]]  # heading, column names, rows
+NARROW = 34  # characters of an effect's name where the table must be narrow
 ARROWS: dict[Direction, str] = {"higher": " ↑", "lower": " ↓", "none": ""}
 
 
@@ -24,21 +36,32 @@ def title(found: Ablation) -> str:
     )
 
 
-def tables(found: Ablation) -> Iterator[Table]:
-    """The overview, then every metric with intervals and p, then the effects over time."""
-    yield _overview(found)
+def tables(found: Ablation, every: bool = False, brk: str = " ") -> Iterator[Table]:
+    """One page: the effects on the headline metrics. ``every`` adds each metric with intervals and p, and over time.
+
+    ``brk`` stands between a number and its half-width: a line break keeps a terminal's table narrow.
+    """
+    yield _overview(found, brk)
+    if not every:
+        return
     for metric in found.metrics():
         yield _detail(found, metric)
     for metric in found.metrics():
         if any(finding.windows for finding in found.of(metric)):
-            yield _over_time(found, metric)
+            yield _over_time(found, metric, brk)
 
 
-def notes(found: Ablation) -> Iterator[str]:
+def notes(found: Ablation, every: bool = False) -> Iterator[str]:
     """What has to be known to read the tables."""
     yield f"* adjusted p ≤ {found.alpha:g} · ± half-width of the interval · ↓ lower is better, ↑ higher is better"
     yield "Rows: " + "; ".join(f"{label} ({_levels(levels)})" for label, levels in found.rows.items())
     yield "An interaction is how much the first part's effect changes when the second is there."
+    if every:
+        yield "d is the difference in standard deviations of the items' differences."
+    elif len(_headline(found)) < len(found.metrics()):
+        yield f"All {len(found.metrics())} metrics, p values, and effects over time: --all"
+    else:
+        yield "Intervals, p values, and effects over time: --all"
     if any(metric.scope == "set" for metric in found.metrics()):
         yield "Set metrics: intervals and p from a jackknife that deletes an item from all rows at once."
     if found.absent:
@@ -46,19 +69,20 @@ def notes(found: Ablation) -> Iterator[str]:
         yield f"! without results on {found.suite}, so that effects that need them are left out: {absent}"
 
 
-def as_markdown(found: Ablation) -> str:
+def as_markdown(found: Ablation, every: bool = False) -> str:
     """For a pull request or a page."""
     parts = [f"## {escape_markdown(title(found))}"]
     parts += [
-        f"### {escape_markdown(heading)}\n\n{markdown(headers, rows)}" for heading, headers, rows in tables(found)
+        f"### {escape_markdown(heading)}\n\n{markdown(headers, rows)}"
+        for heading, headers, rows in tables(found, every)
     ]
-    return "\n\n".join([*parts, "\n".join(f"- {escape_markdown(note)}" for note in notes(found))])
+    return "\n\n".join([*parts, "\n".join(f"- {escape_markdown(note)}" for note in notes(found, every))])
 
 
-def as_latex(found: Ablation) -> str:
-    """For a paper: one ``table`` for each table."""
-    made = [latex(headers, rows, f"{heading} ({title(found)})") for heading, headers, rows in tables(found)]
-    return "\n\n".join(made)
+def as_latex(found: Ablation, every: bool = False) -> str:
+    """For a paper: one ``table`` for each table, and what has to be known to read them."""
+    made = [latex(headers, rows, f"{heading} ({title(found)})") for heading, headers, rows in tables(found, every)]
+    return "\n\n".join([*made, latex_list(notes(found, every))])
 
 
 def as_record(found: Ablation) -> dict[str, Any]:
@@ -80,25 +104,32 @@ def as_record(found: Ablation) -> dict[str, Any]:
     return {**head, "rows": {label: dict(levels) for label, levels in found.rows.items()}, "findings": findings}
 
 
-def _overview(found: Ablation) -> Table:
+def _headline(found: Ablation) -> list[PublishedMetric]:
+    """The metrics of the first page: the headline ones, all where none is."""
     metrics = found.metrics()
+    return [metric for metric in metrics if metric.headline] or metrics
+
+
+def _overview(found: Ablation, brk: str) -> Table:
+    metrics = _headline(found)
     cells = {(f.effect.kind, f.effect.name, f.metric.label): f for f in found.findings}
     places = {metric.label: _places([f.answer for f in found.of(metric)]) for metric in metrics}
     rows = []
     for effect in found.effects:
-        line = [_kind(effect.kind) + effect.name]
+        name = _kind(effect.kind) + effect.name
+        line = [fill(name, NARROW, break_long_words=False) if brk == "\n" else name]
         for metric in metrics:
             finding = cells.get((effect.kind, effect.name, metric.label))
-            line.append("–" if finding is None else _short(finding.answer, places[metric.label], found.alpha))
+            line.append("–" if finding is None else _short(finding.answer, places[metric.label], found.alpha, brk))
         rows.append(line)
-    return "What each part buys", ["effect", *(_label(metric) for metric in metrics)], rows
+    return "What each part buys", ["effect", *(_label(metric, brk) for metric in metrics)], rows
 
 
 def _detail(found: Ablation, metric: PublishedMetric) -> Table:
     findings = found.of(metric)
     places = _places([finding.answer for finding in findings])
     rows = [_detail_row(finding, places) for finding in findings]
-    return _label(metric), ["effect", "difference", "interval", "n", "p", "verdict"], rows
+    return _label(metric), ["effect", "difference", "interval", "d", "n", "p", "verdict"], rows
 
 
 def _detail_row(finding: Finding, places: int) -> list[str]:
@@ -112,14 +143,14 @@ def _detail_row(finding: Finding, places: int) -> list[str]:
         interval = f"[{signed(answer.low, places)}, {signed(answer.high, places)}]"
     name = _kind(finding.effect.kind) + finding.effect.name
     value = signed(answer.value, places)
-    return [name, value, interval, str(answer.n), p_text(answer.p_adjusted), verdict]
+    return [name, value, interval, size_text(answer.size), str(answer.n), p_text(answer.p_adjusted), verdict]
 
 
-def _over_time(found: Ablation, metric: PublishedMetric) -> Table:
+def _over_time(found: Ablation, metric: PublishedMetric, brk: str) -> Table:
     findings = [finding for finding in found.of(metric) if finding.windows]
     places = _places([window for finding in findings for window in finding.windows])
     rows = [
-        [_kind(f.effect.kind) + f.effect.name, *(_window(window, places, found.alpha) for window in f.windows)]
+        [_kind(f.effect.kind) + f.effect.name, *(_window(window, places, found.alpha, brk) for window in f.windows)]
         for f in findings
     ]
     count = max(len(finding.windows) for finding in findings)
@@ -128,15 +159,17 @@ def _over_time(found: Ablation, metric: PublishedMetric) -> Table:
     return heading, ["effect", *map(str, range(1, count + 1))], rows
 
 
-def _window(window: Answer | None, places: int, alpha: float) -> str:
-    return "–" if window is None else signed(window.value, _fine(window, places)) + _star(window, alpha)
+def _window(window: Answer | None, places: int, alpha: float, brk: str) -> str:
+    return "–" if window is None else _short(window, places, alpha, brk)
 
 
-def _short(answer: Answer, places: int, alpha: float) -> str:
-    places, half = _fine(answer, places), ""
+def _short(answer: Answer, places: int, alpha: float, brk: str) -> str:
+    """``+0.12 ± 0.03 *``, the star right behind the number where the half-width has its own line."""
+    places, half, star = _fine(answer, places), "", _star(answer, alpha)
     if answer.low is not None and answer.high is not None:
-        half = f" ± {number((answer.high - answer.low) / 2, places)}"
-    return signed(answer.value, places) + half + _star(answer, alpha)
+        half = f"{brk}± {number((answer.high - answer.low) / 2, places)}"
+    value = signed(answer.value, places)
+    return value + star + half if brk == "\n" else value + half + star
 
 
 def _star(answer: Answer, alpha: float) -> str:
@@ -152,8 +185,9 @@ def _fine(answer: Answer, places: int) -> int:
     return max(places, decimals([answer.value], 1)) if answer.value and answer.p_adjusted is not None else places
 
 
-def _label(metric: PublishedMetric) -> str:
-    return f"{metric.label}{ARROWS[metric.better]}{' (set)' if metric.scope == 'set' else ''}"
+def _label(metric: PublishedMetric, brk: str = " ") -> str:
+    signs = f"{ARROWS[metric.better]}{' (set)' if metric.scope == 'set' else ''}".strip()
+    return f"{metric.label}{brk}{signs}" if signs else metric.label
 
 
 def _kind(kind: str) -> str:

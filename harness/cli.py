@@ -35,6 +35,10 @@ VERBS = {
     "import": Verb("harness.commands.import_videos", "Measure videos that something else made."),
     "status": Verb("harness.commands.status", "Look at the run that is going, from any terminal."),
     "compare": Verb("harness.commands.compare", "Compare two variants item by item, or see what each part buys."),
+    "power": Verb(
+        "harness.commands.power",
+        "Say how many items and seeds tell two variants apart, from the spread of their results.",
+    ),
     "export": Verb("harness.commands.export", "Write results as files for git, one per variant, or as a table."),
     "validate": Verb("harness.commands.validate", "Check result files, plugins or suites before they are shared."),
     "publish": Verb("harness.commands.publish", "Build the static site from result files."),

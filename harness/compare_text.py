@@ -8,11 +8,25 @@ from typing import Any
 
 from harness.compare import NOT_SEEN, Column, Comparison, Estimate
 from harness.compare_pairs import LeftOut
+from harness.compare_power import count_text
 from harness.power import SEEDS
-from harness.table_text import counted, decimals, escape_markdown, latex, markdown, number, p_text, signed
+from harness.table_text import (
+    counted,
+    decimals,
+    escape_markdown,
+    latex,
+    latex_list,
+    markdown,
+    number,
+    p_text,
+    signed,
+    size_text,
+)
 
-HEADERS = ("metric", "A", "B", "B − A", "interval", "n", "p", "verdict")
+HEADERS = ("metric", "A", "B", "B − A", "interval", "d", "n", "p", "verdict")
 ARROWS = {"higher": " ↑", "lower": " ↓", "none": ""}
+GAPS = "Largest item-level gaps, and their pages on the site"
+GAP_HEADERS = ("metric", "item", "A", "B", "page")
 MAX_NAMES = 6
 EVEN = 1e-6  # of an interval's width, by which its halves may differ
 
@@ -48,7 +62,7 @@ def rows(found: Comparison) -> list[list[str]]:
     if a is not None and b is not None:
         places = decimals((a, b))
         made.append(
-            ["s/video ↓", number(a, places), number(b, places), signed(b - a, places), "", "", "", "cost: not tested"]
+            ["s/video ↓", number(a, places), number(b, places), signed(b - a, places), *[""] * 4, "cost: not tested"]
         )
     return made
 
@@ -106,14 +120,10 @@ def power_rows(found: Comparison) -> tuple[list[str], list[list[str]]]:
     for column in found.columns:
         if column.needed and found.power_percent is not None:
             wanted = abs(column.a.value) * found.power_percent / 100
-            by_seeds = {need.seeds: _count(need.items) for need in column.needed}
+            by_seeds = {need.seeds: count_text(need.items) for need in column.needed}
             cells = [by_seeds.get(seeds, "?") for seeds in SEEDS]
             made.append([_label(column), number(wanted, decimals((wanted,))), *cells])
     return ["metric", "difference", *(counted(seeds, "seed") for seeds in SEEDS)], made
-
-
-def _count(items: int | None) -> str:
-    return "> 1,000,000" if items is None else f"{items:,}"
 
 
 def item_page(suite: str, item: str) -> str:
@@ -125,14 +135,21 @@ def as_markdown(found: Comparison) -> str:
     """For a pull request."""
     parts = [escape_markdown(title(found)), f"A is {found.a}, B is {found.b}.", markdown(HEADERS, rows(found))]
     parts += ["\n".join(f"- {escape_markdown(note.removeprefix('! '))}" for note in notes(found))]
+    if gaps := gap_rows(found):
+        parts += [
+            GAPS,
+            markdown(GAP_HEADERS, [[m, i, a.removeprefix("A "), b.removeprefix("B "), p] for m, i, a, b, p in gaps]),
+        ]
     if found.power_percent is not None:
         parts += [power_title(found), markdown(*power_rows(found))]
     return "\n\n".join(part for part in parts if part)
 
 
 def as_latex(found: Comparison) -> str:
-    """For a paper."""
-    return latex(HEADERS, rows(found), f"{title(found)}. A is {found.a}, B is {found.b}.")
+    """For a paper: the table, and what has to be known to read it."""
+    table = latex(HEADERS, rows(found), f"{title(found)}. A is {found.a}, B is {found.b}.")
+    told = latex_list(note.removeprefix("! ") for note in notes(found))
+    return "\n\n".join(part for part in (table, told) if part)
 
 
 def power_title(found: Comparison) -> str:
@@ -172,6 +189,7 @@ def column_row(column: Column) -> list[str]:
         _side(column.b, places),
         signed(test.difference, fine),
         interval,
+        size_text(column.effect),
         str(column.n),
         p_text(test.p_adjusted),
         _verdict(column, fine),

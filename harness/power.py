@@ -59,13 +59,16 @@ def variance_of(differences: Mapping[str, Sequence[float]]) -> Variance:
 def needs(variance: Variance, difference: float, alpha: float = 0.05, power: float = POWER) -> list[Need]:
     """The items it takes for 1, 2, 4 and 8 seeds; for one seed alone where the seeds' part is unknown.
 
+    Never fewer than a sign flip can reject with: n items have 2^n patterns, of which the observed one and its opposite
+    always count.
+
     Raises:
         ValueError: a difference of 0, which no number of items finds.
     """
-    if variance.within is None:
-        return [Need(1, items_needed(math.sqrt(variance.between), difference, alpha, power))]
-    spreads = [(s, math.sqrt(variance.between + variance.within / s)) for s in SEEDS]
-    return [Need(s, items_needed(spread, difference, alpha, power)) for s, spread in spreads]
+    between, within, fewest = variance.between, variance.within, 1 + math.ceil(-math.log2(alpha))
+    spreads = [(1, between)] if within is None else [(s, between + within / s) for s in SEEDS]
+    found = [(s, items_needed(math.sqrt(spread), difference, alpha, power)) for s, spread in spreads]
+    return [Need(s, None if items is None else max(items, fewest)) for s, items in found]
 
 
 def items_needed(spread: float, difference: float, alpha: float = 0.05, power: float = POWER) -> int | None:

@@ -8,7 +8,7 @@ _LATEX = {
     **{"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}"},
     **{"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}"},
     **{"±": r"$\pm$", "−": r"$-$", "×": r"$\times$", "≥": r"$\geq$", "↓": r"$\downarrow$", "↑": r"$\uparrow$"},
-    **{"–": "--", "·": r"$\cdot$", "→": r"$\to$"},
+    **{"–": "--", "·": r"$\cdot$", "→": r"$\to$", "≤": r"$\leq$", "…": r"\ldots{}"},
 }
 _MARKDOWN = {"\\": "\\\\", "|": "\\|", "<": "&lt;", ">": "&gt;", "*": "\\*", "`": "\\`", "[": "\\[", "&": "&amp;"}
 
@@ -27,6 +27,12 @@ def latex(headers: Sequence[str], rows: Iterable[Sequence[str]], caption: str = 
     lines += [rf"\begin{{tabular}}{{l{'r' * (len(headers) - 1)}}}", r"\toprule"]
     body = [" & ".join(escape_latex(cell) for cell in line) + r" \\" for line in (headers, *rows)]
     return "\n".join([*lines, body[0], r"\midrule", *body[1:], r"\bottomrule", r"\end{tabular}", r"\end{table}"])
+
+
+def latex_list(lines: Iterable[str]) -> str:
+    """Notes as an ``itemize``; nothing for none."""
+    items = [rf"\item {escape_latex(line)}" for line in lines]
+    return "\n".join([r"\begin{itemize}", *items, r"\end{itemize}"]) if items else ""
 
 
 def escape_markdown(text: str) -> str:
@@ -61,6 +67,11 @@ def p_text(p: float | None) -> str:
     if p is None:
         return "–"
     return "<0.0001" if p < 0.0001 else f"{p:.4f}" if p < 0.01 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def size_text(size: float | None) -> str:
+    """An effect size to two decimals, a dash for none."""
+    return "–" if size is None else signed(size, 2)
 
 
 def decimals(values: Iterable[float], digits: int = 3) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -46,6 +47,7 @@ PLAIN_SECONDS = 10.0
 COLUMNS_ABREAST = 5
 ALL_FAULTS_WIDTH = 130
 WIDE = 200  # columns without a terminal: a log or a pipe must not wrap tables
+LONG = 118  # of a line of words
 
 
 class TextConsole:
@@ -261,6 +263,13 @@ def print_table(headers: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     _rich(sys.stdout).print(table)
+
+
+def print_wrapped(text: str) -> None:
+    """Text on stdout, broken between words where the terminal ends or a line gets long; what goes on is set in."""
+    width = max(40, min(LONG, _rich(sys.stdout).width))
+    for line in text.split("\n"):
+        print(textwrap.fill(line, width, subsequent_indent="  ", break_long_words=False))
 
 
 def print_calibration(found: Calibration) -> None:

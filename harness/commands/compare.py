@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 @click.argument("second", metavar="[B]", required=False)
 @SUITE
 @RESULTS
+@click.option(
+    "--against", type=click.Choice(["best"]), help="In place of B: the best row is A, and the one that is named is B."
+)
 @click.option("--ablation", is_flag=True, help="Instead of A and B: what each part buys, from the variants' factors.")
 @click.option(
     "--alpha",
@@ -36,6 +39,9 @@ if TYPE_CHECKING:
 )
 @click.option("--where", metavar="tag=NAME", help="Only the items with a tag. Metrics of sets are left out.")
 @click.option("--show-failures", is_flag=True, help="Name every item that only one side has a value for.")
+@click.option(
+    "--all", "everything", is_flag=True, help="With --ablation: every metric, p value and eighth of the clip."
+)
 @click.option("--markdown", is_flag=True, help="Markdown on stdout.")
 @click.option("--latex", is_flag=True, help="LaTeX on stdout.")
 @JSON
@@ -45,7 +51,9 @@ def command(
     second: str | None,
     suite: str,
     results: Path,
+    against: str | None,
     ablation: bool,
+    everything: bool,
     alpha: float,
     no_adjust: bool,
     power: float | None,
@@ -62,18 +70,20 @@ def command(
     """
     form = _form(markdown, latex, as_json)
     if ablation:
-        if first or where or power is not None:
+        if first or where or against or power is not None:
             raise _usage("--ablation takes neither A and B nor --power nor --where", "harness compare --ablation")
-        _show_ablation(_ablation(suite, results, plugins, alpha, not no_adjust), form)
+        _show_ablation(_ablation(suite, results, plugins, alpha, not no_adjust), form, everything)
         return
-    if first is None or second is None:
-        raise _usage("a comparison needs two variants", "harness compare A B, or harness compare --ablation")
-    _show(_comparison(first, second, suite, results, plugins, alpha, not no_adjust, power, where), form, show_failures)
+    if first is None or (second is None) == (against is None):
+        fix = "harness compare A B, harness compare A --against best, or harness compare --ablation"
+        raise _usage("a comparison needs two variants", fix)
+    with_ = (suite, results, plugins, alpha, not no_adjust, power, where)
+    _show(_comparison(first, second, *with_), form, show_failures)
 
 
 def _comparison(
     first: str,
-    second: str,
+    second: str | None,
     suite: str,
     results: Path,
     plugins: tuple[Path, ...],
@@ -83,11 +93,17 @@ def _comparison(
     where: str | None,
 ) -> Comparison:
     from harness.compare import check_comparable, compare
+    from harness.compare_best import best_but
     from harness.compare_load import Library, set_differences
     from harness.compare_where import items_where, restricted
 
     with Library(suite, results, plugins) as library:
-        found = [library.find(first), library.find(second)]
+        found = [library.find(first)]
+        if second is None:  # the named one is held against the best
+            best = best_but(found[0].submission, library.of_family(lambda spec: True))
+            found.insert(0, library.find(best))
+        else:
+            found.append(library.find(second))
         a, b = (source.submission for source in found)
         check_comparable(a, b)
         sets, unread = {} if where else set_differences(library, found[0], found[1], alpha), library.unread(found)
@@ -124,7 +140,7 @@ def _show(found: Comparison, form: str, every: bool = False) -> None:
     click.echo(f"{text.title(found)}\n{text.names(found)}\n")
     print_table(text.HEADERS, text.rows(found))
     if gaps := text.gap_rows(found):
-        click.echo("\nLargest item-level gaps, and their pages on the site")
+        click.echo(f"\n{text.GAPS}")
         print_table(["metric", "item", "", "", "page"], gaps)
     if found.power_percent is not None:
         click.echo(f"\n{text.power_title(found)}")
@@ -133,24 +149,24 @@ def _show(found: Comparison, form: str, every: bool = False) -> None:
         click.echo(note)
 
 
-def _show_ablation(found: list[Ablation], form: str) -> None:
+def _show_ablation(found: list[Ablation], form: str, everything: bool) -> None:
     from harness import ablation_text as text
-    from harness.terminal import emit, print_table
+    from harness.terminal import emit, print_table, print_wrapped
 
     for part in found:
         if form == "json":
             emit(text.as_record(part))
         elif form == "markdown":
-            click.echo(text.as_markdown(part))
+            click.echo(text.as_markdown(part, everything))
         elif form == "latex":
-            click.echo(text.as_latex(part))
+            click.echo(text.as_latex(part, everything))
         else:
-            click.echo(text.title(part))
-            for heading, headers, rows in text.tables(part):
-                click.echo(f"\n{heading}")
+            print_wrapped(text.title(part))
+            for heading, headers, rows in text.tables(part, everything, "\n"):
+                print_wrapped(f"\n{heading}")
                 print_table(headers, rows)
-            for note in text.notes(part):
-                click.echo(note)
+            for note in text.notes(part, everything):
+                print_wrapped(note)
 
 
 def _form(markdown: bool, latex: bool, as_json: bool) -> str:

@@ -63,6 +63,7 @@ def command(
     from harness.paths import published
     from harness.published_at import writable
     from harness.reference_folder import left_out
+    from harness.table_text import counted
     from harness.terminal import emit
 
     if kind != "json":
@@ -78,7 +79,9 @@ def command(
             if as_json:
                 emit({"file": name, **counts})
             else:
-                click.echo(f"wrote {name}   " + ", ".join(f"{n} {what}" for what, n in counts.items()))
+                click.echo(
+                    f"wrote {name}   " + ", ".join(counted(n, what.removesuffix("s")) for what, n in counts.items())
+                )
     if note := left_out(suite):
         click.echo(note, err=True)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from harness.power import items_needed, t_test_power
-from harness.stats import holm, wilson_interval
+from harness.stats import detectable, holm, sign_flip, wilson_interval
 
 
 def test_holm_is_multipletests() -> None:
@@ -26,6 +27,20 @@ def test_holm_is_multipletests() -> None:
 )
 def test_wilson_is_proportion_confint(yes: int, of: int, low: float, high: float) -> None:
     assert wilson_interval(yes, of)[1:] == pytest.approx((low, high), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "p"), [(3, 9, 0.14599609375), (0, 6, 0.03125), (5, 5, 1.0), (2, 13, 0.00738525390625)]
+)
+def test_sign_flips_of_yes_and_no_are_mcnemars_exact_test(first: int, second: int, p: float) -> None:
+    assert sign_flip([1.0] * first + [-1.0] * second + [0.0] * 20) == pytest.approx(p, abs=1e-12)
+
+
+@pytest.mark.parametrize(("items", "effect"), [(20, 0.6604416544380312), (50, 0.4041829997377859), (100, 0.28291171)])
+def test_the_detectable_difference_is_that_of_the_noncentral_t(items: int, effect: float) -> None:
+    # TTestPower.solve_power; the sum of two central quantiles, which is used here, is within a thousandth of it.
+    x = np.arange(items, dtype=np.float64)
+    assert detectable((x - x.mean()) / x.std(ddof=1)) == pytest.approx(effect, rel=1e-3)
 
 
 @pytest.mark.parametrize(

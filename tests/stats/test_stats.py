@@ -61,6 +61,12 @@ def test_sign_flip_by_drawing_is_repeatable_close_to_exact_and_never_zero() -> N
     assert 0 < sign_flip(np.ones(40)) < 1e-4
 
 
+def test_sign_flip_is_exact_up_to_20_items_and_drawn_above() -> None:
+    assert sign_flip(np.ones(20)) == 2 / 2**20
+    # 2 of 2^21 patterns are as extreme: none of 20,000 draws is one, and the observed pattern counts itself.
+    assert sign_flip(np.ones(21)) == 1 / 20_001
+
+
 def test_comparison_is_of_differences() -> None:
     a, b = np.array([3.0, 5.0, 4.0, 6.0]), np.array([2.0, 3.0, 3.5, 4.0])
     found = paired(a, b)
@@ -88,6 +94,18 @@ def test_jackknife_of_a_mean_is_its_standard_error() -> None:
     assert spread.low is not None
     assert spread.high is not None
     assert (spread.low + spread.high) / 2 == pytest.approx(x.mean())
+
+
+@pytest.mark.parametrize("n", [23, 33, 50])
+def test_unequal_groups_are_weighted_as_by_busing(n: int) -> None:
+    # For a mean the pseudo-value of a group of m items is the group's mean, and equation 8 becomes, over the 20 groups,
+    # the mean of m / (n - m) * (group's mean - mean)^2.
+    x = np.random.default_rng(n).normal(size=n)
+    groups = [x[g::20] for g in range(20)]
+    assert {len(g) for g in groups} == {n // 20, n // 20 + 1}
+    expected = np.mean([len(g) / (n - len(g)) * (g.mean() - x.mean()) ** 2 for g in groups])
+    spread = jackknife(lambda g, _: float(g.rows.mean()), features(x[:, None]), features(x[:, None]))
+    assert spread.stderr == pytest.approx(np.sqrt(expected), rel=1e-9)
 
 
 def test_jackknife_deletes_items_and_not_rows() -> None:

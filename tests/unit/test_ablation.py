@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from harness.ablation import Ablation, Level, analyse, effects_of
 from harness.ablation_text import as_latex, as_markdown, as_record, notes, tables, title
 from harness.errors import Refused, UsageError
 from harness.registry import load_plugins, variant
-from harness.stats import holm, of_differences
+from harness.stats import holm, of_differences, t_quantile
 from harness.stats_sets import Contrast, Spread
 from harness.submission import Submission
 from tests.unit.results import Made, Values, metric, suite
@@ -56,7 +57,9 @@ def rows(noise: float = 0.05, seed: int = 0) -> list[Submission]:
     return [row(label, noise, seed) for label in GRID]
 
 
+@cache
 def found() -> Ablation:
+    """The analysis that most tests look at; nothing in it can be changed."""
     return analyse(rows(), absent={"other@1": "mini", "elsewhere@1": "svd"})[0]
 
 
@@ -169,6 +172,8 @@ def test_too_few_rows_and_other_suites_are_refused() -> None:
 def test_every_form_has_every_effect() -> None:
     ablation = found()
     made = list(tables(ablation))
+    assert [heading for heading, _, _ in made] == ["What each part buys"]
+    made = list(tables(ablation, every=True))
     assert [heading for heading, _, _ in made] == [
         "What each part buys",
         "warp@1 ↓",
@@ -179,11 +184,88 @@ def test_every_form_has_every_effect() -> None:
     record = as_record(ablation)
     assert json.loads(json.dumps(record))["findings"][0]["windows"][7]["value"] == pytest.approx(-0.96, abs=0.05)
     assert "what each part buys" in title(ablation)
-    assert as_markdown(ablation).count("| main effect, with conv − without |") == 3
-    assert as_latex(ablation).count(r"\begin{table}") == 3
+    for every, count in ((False, 1), (True, 3)):
+        assert as_markdown(ablation, every).count("| main effect, with conv − without |") == count
+        assert as_latex(ablation, every).count(r"\begin{table}") == count
+        assert r"\item An interaction is how much" in as_latex(ablation, every)
+    over_time = made[2][2][0][1]
+    assert "±" in over_time
+    effect = found().findings[0]
+    contrast = (table("full@1") + table("static@1") - table("no-conv@1") - table("neither@1")).mean(1) / 2
+    assert effect.answer.size == pytest.approx(contrast.mean() / contrast.std(ddof=1))
+    assert f"{effect.answer.size:+.2f}".replace("-", "−") in made[1][2][0]
     told = "\n".join(notes(ablation))
     assert "left out: other@1" in told
     assert "elsewhere@1" not in told
+
+
+def test_the_first_page_is_a_page() -> None:
+    # Ten effects, and the five headline metrics with the longest names that are installed.
+    names = ("fd_world", "warp_error", "flow_smoothness", "dynamic_rate", "ff_ssim")
+    headline = tuple(replace(metric(name), headline=True) for name in names)
+    made = Made(MADE.suite, (*headline, *(metric(f"other_{i}") for i in range(6))))
+    levels = {"learned", "static", "random", "learned from random", "static reflected"}
+    submissions = [
+        made.result(
+            f"v{i}",
+            {m.name: table("full@1", 0.05, i) / 1e5 for m in made.metrics},
+            role="method" if not i else "ablation",
+            factors={"conv": conv, "positions": positions},
+        )
+        for i, (conv, positions) in enumerate((conv, level) for level in sorted(levels) for conv in (True, False))
+    ][:6]
+    (ablation,) = analyse(submissions)
+    ((_, headers, lines),) = tables(ablation, brk="\n")
+    told = "\n".join(notes(ablation))
+    assert len(headers) == 6
+    widths = [max(len(part) for row in (headers, *lines) for part in row[i].split("\n")) for i in range(6)]
+    assert sum(widths) + 2 * 5 <= 120
+    tall = 2 + sum(max(cell.count("\n") + 1 for cell in row) for row in (headers, *lines)) + len(told.splitlines()) + 2
+    assert tall <= 40
+    assert "All 11 metrics, p values, and effects over time: --all" in told
+
+
+def test_the_factorial_agrees_with_an_analysis_of_variance() -> None:
+    # statsmodels 0.15.0, AnovaRM(within=["conv", "pos"]): F of both main effects and of their interaction.
+    base = [5.0, 2.0, 7.0, 4.0, 6.0, 3.0, 8.0, 1.0]
+    cells = {
+        (True, "a"): [0.3, 0.5, 0.1, 0.4, 0.6, 0.2, 0.4, 0.3],
+        (True, "b"): [0.9, 0.7, 1.0, 0.8, 1.2, 0.9, 0.6, 1.1],
+        (False, "a"): [1.4, 1.1, 1.6, 1.3, 1.2, 1.5, 1.0, 1.7],
+        (False, "b"): [1.5, 1.9, 1.6, 2.0, 1.7, 1.4, 1.8, 2.1],
+    }
+    made = Made(suite(8))
+    submissions = [
+        made.result(
+            f"v{i}",
+            {"warp": (np.array(base) + np.array(values))[:, None]},
+            role="ablation" if i else "method",
+            factors={"conv": conv, "pos": pos},
+        )
+        for i, ((conv, pos), values) in enumerate(cells.items())
+    ]
+    answers = [finding.answer for finding in analyse(submissions)[0].findings[:3]]
+    half = [(a.high - a.low) / 2 for a in answers if a.high is not None and a.low is not None]
+    f = [(a.value / (h / t_quantile(0.975, 7))) ** 2 for a, h in zip(answers, half, strict=True)]
+    assert f == pytest.approx([187.90196078431376, 168.4666666666644, 0.504], rel=1e-9)
+
+
+@pytest.mark.slow
+def test_where_no_part_does_anything_one_board_in_twenty_says_otherwise() -> None:
+    # Every metric is an experiment of its own: four rows without an effect, ten items with two seeds, five effects
+    # under Holm's correction. 250 of them show 5 % to 1.4 %.
+    rng, names = np.random.default_rng(0), [f"m{i}" for i in range(250)]
+    made = Made(suite(10, SEEDS), tuple(metric(name) for name in names))
+    difficulty = {name: rng.normal(5, 3, (10, 1)) for name in names}
+    submissions = []
+    for label in ("full@1", "no-conv@1", "static@1", "neither@1"):
+        own = {n: difficulty[n] + rng.normal(0, 1, (10, 1)) + rng.normal(0, 0.5, (10, 2)) for n in names}
+        role = "method" if label == "full@1" else "ablation"
+        submissions.append(made.result(label.removesuffix("@1"), own, role=role, factors=GRID[label]))
+    (ablation,) = analyse(submissions)
+    wrong = {f.metric.label for f in ablation.findings if f.verdict != "no effect seen"}
+    assert len(ablation.metrics()) == 250
+    assert 0 < len(wrong) / 250 <= 0.05 + 2 * 0.014
 
 
 def test_the_mini_family_declares_the_experiment() -> None:

@@ -306,5 +306,9 @@ def test_every_form_says_the_same() -> None:
     assert record["columns"][0]["metric"] == "warp@1"
     assert record["columns"][0]["test"]["difference"] == found.columns[0].test.difference
     assert f"| {row[3]} |" in as_markdown(found)
+    differences = values(2, 0.5) - values(1)
+    assert found.columns[0].effect == pytest.approx(differences.mean() / differences.std(ddof=1))
+    assert row[5] == f"+{found.columns[0].effect or 0:.2f}"
+    assert record["columns"][0]["effect"] == found.columns[0].effect
     assert r"a\_1" in as_latex(found)
     assert gap_rows(found)[0][-1].startswith("items/tiny-1/")

@@ -8,9 +8,19 @@ from pathlib import Path
 import pytest
 
 from harness.cli import run_app
+from harness.compare import compare
+from harness.power import needs
+from harness.submission import read
 from tests.site.synthetic import LOOKS, Look, result, small_suite, write_result
 
 A, B = LOOKS[0], LOOKS[3]
+# Of the lowest level is the best, among those that compete.
+ROWS = (
+    ("mini-exvideo", "method", 2.0),
+    ("mini-no-conv", "ablation", 1.0),
+    ("mini-svd-direct", "baseline", 1.5),
+    ("control-flicker", "control", 0.5),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -98,6 +108,58 @@ def test_another_suite_is_refused(capsys: pytest.CaptureFixture[str], elsewhere:
     err = capsys.readouterr().err
     assert err.startswith("E-COMPARE")
     assert "demo@1 and other@1" in err
+
+
+def test_a_row_is_held_against_the_best(capsys: pytest.CaptureFixture[str], elsewhere: Path) -> None:
+    looks = [Look(name, role, level=level) for name, role, level in ROWS]
+    for look in looks:
+        write_result(elsewhere / "results" / "published", result(small_suite(30, "mini"), look))
+    assert run_app(["compare", "mini-no-conv", "--against", "best"]) == 0
+    assert "A mini-svd-direct@1      B mini-no-conv@1" in capsys.readouterr().out
+    assert run_app(["compare", "mini-no-conv", "mini-exvideo", "--against", "best"]) == 2
+    capsys.readouterr()
+    for path in (elsewhere / "results" / "published").rglob("mini-*.json"):
+        if path.stem != "mini-no-conv-1":
+            path.unlink()
+    assert run_app(["compare", "mini-no-conv", "--against", "best"]) == 5
+    assert "no other row that competes" in capsys.readouterr().err
+
+
+def test_markdown_has_the_gaps_and_latex_the_notes(capsys: pytest.CaptureFixture[str], elsewhere: Path) -> None:
+    both = files(elsewhere)
+    assert run_app(["compare", *both, "--markdown"]) == 0
+    text = capsys.readouterr().out
+    assert "Largest item-level gaps" in text
+    assert "| items/demo-1/" in text
+    assert run_app(["compare", *both, "--latex"]) == 0
+    text = capsys.readouterr().out
+    assert r"\begin{itemize}" in text
+    assert "feature rows are not at hand" in text
+
+
+def test_power_says_how_many_items_it_takes_and_what_it_cannot_tell(
+    capsys: pytest.CaptureFixture[str], elsewhere: Path
+) -> None:
+    both = files(elsewhere)
+    assert run_app(["power", *both]) == 0
+    out = capsys.readouterr().out
+    assert "items that find a difference of 10 % of A's mean with probability 0.8 at level 0.05, one test" in out
+    assert "12 items × 1 seed" in out
+    assert "! cannot tell: fd_world@1, kvd_world@1 (a metric of a set has no spread of items" in out
+    assert run_app(["power", *both, "--difference", "warp_error=0.01", "--power", "0.9", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    (demand,) = record["demands"]
+    assert (demand["metric"], demand["difference"], record["power"]) == ("warp_error@1", 0.01, 0.9)
+    columns = compare(*(read(Path(name)) for name in both)).columns
+    column = next(column for column in columns if column.metric.name == "warp_error")
+    assert column.variance is not None
+    assert demand["needed"][0]["items"] == needs(column.variance, 0.01, power=0.9)[0].items
+
+
+@pytest.mark.parametrize("given", ["warp_error", "warp_error=0", "warp_error=nan", "=1", "no_such=1"])
+def test_a_difference_that_is_none_is_refused(given: str, capsys: pytest.CaptureFixture[str], elsewhere: Path) -> None:
+    assert run_app(["power", *files(elsewhere), "--difference", given]) == 2
+    assert "--difference METRIC=NUMBER" in capsys.readouterr().err
 
 
 def test_a_tag_chooses_items(capsys: pytest.CaptureFixture[str], elsewhere: Path) -> None:

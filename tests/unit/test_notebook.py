@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import harness
 from harness.errors import Refused
+from harness.export import wanted_videos
+from harness.registry import load_plugins
 from harness.site_board import build_board
+from harness.spool import Envelope
+from harness.store import Store
 from harness.submission import read
+from harness.suite import load_suite
 from harness.tables import NUMBERS
 from tests.site.synthetic import LOOKS, result, small_suite, write_result
+from tests.unit.store_helpers import generation, run_record, score, scores
 
 ITEMS, SEEDS = 4, (0, 1)
 
@@ -78,6 +85,30 @@ def test_numbers_can_be_computed_with(folder: Path) -> None:
         assert all(kind.kind in "if" for kind in numbers.dtypes)
     assert results.scores().value.isna().any()
     assert results.board()["rank_low"].isna().all(), "four items have no ranks"
+
+
+@pytest.mark.slow
+def test_a_results_folder_is_loaded_from_its_index(tmp_path: Path) -> None:
+    """What a run left in the spool, before anything is exported: two videos of a row, one of them measured."""
+    registry, suite = load_plugins(), load_suite("mini").suite
+    spec, metric = registry.variants["control-still"], registry.metrics["ff_ssim"]
+    keys = list(wanted_videos(suite, spec).items())[:2]
+    payloads: list[dict[str, Any]] = []
+    for key, (item, seed) in keys:
+        place: dict[str, Any] = {"item_key": item.key, "seed": seed, "protocol_key": suite.protocol.key}
+        payloads.append(generation(tmp_path, key, variant_key=spec.key, **place))
+    of_metric: dict[str, Any] = {"metric_key": registry.metric_key(metric), "value": 0.75, "metric": metric.label}
+    payloads.append(scores(keys[0][0], score(**of_metric)))
+    with Store(tmp_path) as store:
+        store.record_run(run_record())
+        assert not store.ingest([Envelope(payload, "x") for payload in payloads]).refused
+    results = harness.load(tmp_path, suite="mini")
+    assert [s.variant.label for s in results.submissions] == [f"control-still@{spec.revision}"]
+    assert list(results.videos().item) == [item.slug for _, (item, _) in keys]
+    line = results.scores().to_dict("records")
+    assert [(found["item"], found["metric"], found["value"]) for found in line] == [
+        (keys[0][1][0].slug, "ff_ssim", 0.75)
+    ]
 
 
 def test_only_one_suite(folder: Path) -> None:

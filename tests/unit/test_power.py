@@ -7,6 +7,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from harness.power import Need, Variance, items_needed, needs, t_test_power, variance_of
+from harness.stats import sign_flips
 
 
 def test_textbook_sample_sizes() -> None:
@@ -44,6 +45,28 @@ def test_seeds_shrink_only_their_own_part() -> None:
     assert counts[0] == pytest.approx(8 * counts[3], rel=0.02)
     assert len({n.items for n in needs(Variance(1.0, 0.0), 0.25)}) == 1
     assert needs(Variance(1.0, None), 0.5) == [Need(1, 34)]
+
+
+def test_no_fewer_items_than_a_sign_flip_can_reject_with() -> None:
+    # Five items have 2^5 patterns, of which two always count: p is never below 0.0625.
+    assert {n.items for n in needs(Variance(0.0, 0.0), 1.0)} == {6}
+    assert {n.items for n in needs(Variance(0.0, 0.0), 1.0, alpha=0.01)} == {8}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("seeds", "place"), [(1, 0), (2, 1), (4, 2)])
+def test_the_items_that_are_asked_for_find_the_difference_four_times_in_five(
+    seeds: int, place: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.stats_tests.DRAWS", 999)
+    need = needs(Variance(1.0, 2.0), 0.5)[place]
+    assert need.seeds == seeds
+    assert need.items is not None
+    rng = np.random.default_rng(seeds)
+    # 1,500 experiments show 0.8 to 0.01.
+    own = rng.normal(0, 1, (need.items, 1, 1500)) + rng.normal(0, 2**0.5, (need.items, seeds, 1500))
+    found = np.array(sign_flips(0.5 + own.mean(1))) <= 0.05
+    assert found.mean() == pytest.approx(0.8, abs=0.04)
 
 
 def test_components_of_variance_are_recovered() -> None:
