@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.errors import UsageError
+from harness.exvideo.posttune_config import Precision
 
 T = TypeVar("T")
 LAUNCHED = ("ACCELERATE_MIXED_PRECISION", "TORCHELASTIC_RUN_ID")  # set by accelerate launch, and by torchrun
@@ -118,15 +119,14 @@ class Launched:
     """One of the processes that ``accelerate launch`` started.
 
     Raises:
-        UsageError: E-SETTINGS, a configuration of accelerate that shards the model.
+        UsageError: E-SETTINGS, a configuration of accelerate that shards the model or names another precision.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, precision: Precision = "full") -> None:
         from accelerate import Accelerator
         from accelerate.utils import InitProcessGroupKwargs
 
-        check_environment(os.environ)
-        # Precision is part of the recipe, which has an option for it; what accelerate was configured with is not.
+        check_environment(os.environ, precision)
         on_cpu = os.environ.get("ACCELERATE_USE_CPU", "").lower() in YES or not torch.cuda.is_available()
         waiting = InitProcessGroupKwargs(timeout=PATIENCE)
         self._accelerator = Accelerator(mixed_precision="no", cpu=on_cpu, kwargs_handlers=[waiting])
@@ -182,16 +182,16 @@ class Launched:
         self._accelerator.end_training()
 
 
-def this_process() -> Processes:
-    """One of several, if accelerate or torchrun started this process; alone otherwise.
+def this_process(precision: Precision = "full") -> Processes:
+    """One of several, if accelerate or torchrun started this process; alone otherwise. ``precision`` is the recipe's.
 
     Raises:
         UsageError: see `Launched`.
     """
-    return Launched() if any(name in os.environ for name in LAUNCHED) else Alone()
+    return Launched(precision) if any(name in os.environ for name in LAUNCHED) else Alone()
 
 
-def check_environment(environment: Mapping[str, str]) -> None:
+def check_environment(environment: Mapping[str, str], precision: Precision = "full") -> None:
     """Refuse what accelerate announces in the environment and this training does not do.
 
     FSDP and DeepSpeed take parameters and optimiser apart, so that the running average and the exact continuation
@@ -203,6 +203,16 @@ def check_environment(environment: Mapping[str, str]) -> None:
     for name, kind in (("FSDP", "FSDP"), ("DEEPSPEED", "DeepSpeed"), ("MEGATRON_LM", "Megatron-LM")):
         if environment.get(f"ACCELERATE_USE_{name}", "").lower() in YES:
             raise _not_ours(f"accelerate is configured for {kind}")
+    mixed = environment.get("ACCELERATE_MIXED_PRECISION", "").lower() or "no"
+    if mixed not in ("no", precision):
+        ours = "--precision bf16, or " if mixed == "bf16" else ""
+        raise UsageError(
+            "E-SETTINGS",
+            "accelerate and the recipe name different precisions.",
+            where=f"accelerate's mixed precision '{mixed}'",
+            why=f"precision is part of the recipe, which says '{precision}'; accelerate's would be passed over",
+            fix=f"{ours}accelerate launch --mixed_precision no …",
+        )
 
 
 def _not_ours(why: str) -> UsageError:

@@ -98,7 +98,7 @@ def posttune(
         raise Refused(
             "E-EXISTS", "The checkpoint exists already.", where=str(config.out), fix="another --out, or delete it"
         )
-    processes = this_process()
+    processes = this_process(config.precision)
     if processes.rank:
         report = None
     if processes.device is not None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Loss = Literal["edm", "exvideo"]
 Schedule = Literal["cosine", "constant"]
 
+Precision = Literal["full", "bf16"]
 Optimiser = Literal["adamw", "adamw-fused", "adamw-8bit", "muon"]
 
 # These change how a training runs and what it writes, not what it computes.
@@ -102,7 +103,7 @@ class PosttuneConfig:
     augmentation: tuple[float, float] | None = (-3.5, 0.6)
     dropout: float = 0.1
     latent_factor: float | None = None
-    precision: Literal["full", "bf16"] = "full"
+    precision: Precision = "full"
     gradient_checkpointing: bool = False
     seed: int = 0
     device: str = "cpu"

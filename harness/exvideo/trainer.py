@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -126,8 +126,7 @@ class Trainer:
         for name, parameter in self.parameters.items():
             tensors |= {f"{key}/{name}": t for key, t in moments(self.optimiser, parameter).items()}
         record = {"fingerprint": fingerprint, "step": self.step, "seconds": self.seconds, "running": self.running}
-        on_cpu = {name: t.cpu().contiguous() for name, t in tensors.items()}
-        save_atomically(path, on_cpu, {ENTRY: canonical_json(record)})
+        save_atomically(path, _apart(tensors), {ENTRY: canonical_json(record)})
 
     def resume(self, path: Path, fingerprint: str) -> None:
         """Continue where a saved state stopped; the result is bitwise that of a run without the stop.
@@ -168,3 +167,13 @@ class Trainer:
             self.ema[name].copy_(tensors[f"ema/{name}"])
             if held[name]:
                 restore_moments(self.optimiser, parameter, held[name])
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """On the CPU, each with memory of its own, as a file wants them: 8-bit moments share one table of their scale."""
+    found, taken = {}, set()
+    for name, tensor in tensors.items():
+        here = tensor.cpu().contiguous()
+        found[name] = here.clone() if here.data_ptr() in taken else here
+        taken.add(here.data_ptr())
+    return found

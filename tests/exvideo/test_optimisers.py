@@ -12,8 +12,11 @@ import torch
 from torch import nn
 
 from harness.errors import CannotStart
+from harness.exvideo.base import Components
 from harness.exvideo.optimisers import make_optimiser, moments, restore_moments
 from harness.exvideo.posttune_config import PosttuneConfig
+from harness.exvideo.trainer import Trainer
+from tests.exvideo.helpers import tiny_unet
 
 
 def config(kind: Any) -> PosttuneConfig:
@@ -66,8 +69,11 @@ def test_moments_of_eight_bits_without_the_package_are_an_error(monkeypatch: pyt
     assert "pip install 'exvideo-bench[train]'" in error.fix
 
 
+QMAP = torch.linspace(-1, 1, 4)  # one table for all parameters
+
+
 class Fake8bit(torch.optim.Optimizer):
-    """Keeps the step as a number, as bitsandbytes does."""
+    """Keeps the step as a number, and a table that all parameters share, as bitsandbytes does."""
 
     def __init__(self, parameters: Any, lr: float, weight_decay: float) -> None:
         super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay})
@@ -78,6 +84,7 @@ class Fake8bit(torch.optim.Optimizer):
             state = self.state[parameter]
             state["step"] = state.get("step", 0) + 1
             state["state1"] = torch.full((2,), float(state["step"]))
+            state["qmap1"] = QMAP
 
 
 def test_a_step_that_is_a_number_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,3 +100,19 @@ def test_a_step_that_is_a_number_stays_one(monkeypatch: pytest.MonkeyPatch) -> N
     assert isinstance(again.state[parameter]["step"], int)
     step(again, parameter, 1)
     assert again.state[parameter]["state1"].tolist() == [2.0, 2.0]
+
+
+def test_a_training_state_holds_moments_that_share_a_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("harness.exvideo.optimisers._eight_bit", lambda: Fake8bit)
+    nothing: Any = None
+    base = Components(tiny_unet(), nothing, nothing, nothing, torch.device("cpu"))
+    trainers = [Trainer(config("adamw-8bit"), base, {name: weight() for name in "ab"}) for _ in range(2)]
+    first, again = trainers
+    for parameter in first.parameters.values():
+        parameter.grad = torch.ones_like(parameter)
+    first.optimiser.step()
+    first.save(tmp_path / "x.state", "print")
+    again.resume(tmp_path / "x.state", "print")
+    for parameter in again.parameters.values():
+        assert torch.equal(again.optimiser.state[parameter]["qmap1"], QMAP)
+        assert again.optimiser.state[parameter]["step"] == 1

@@ -88,6 +88,16 @@ def test_the_parts_of_a_batch_are_the_whole(tiny_base: Path) -> None:
     torch.testing.assert_close(torch.cat([part.image for part in parts]), whole.image)
 
 
+@pytest.mark.parametrize(("mixed", "precision"), [("bf16", "full"), ("fp16", "full"), ("fp16", "bf16")])
+def test_a_precision_of_accelerates_that_is_not_the_recipes_is_refused(mixed: str, precision: Any) -> None:
+    for same in ({}, {"ACCELERATE_MIXED_PRECISION": "no"}, {"ACCELERATE_MIXED_PRECISION": precision}):
+        check_environment(same, precision)
+    with pytest.raises(UsageError) as caught:
+        check_environment({"ACCELERATE_MIXED_PRECISION": mixed}, precision)
+    assert (caught.value.code, mixed in caught.value.where) == ("E-SETTINGS", True)
+    assert "accelerate launch --mixed_precision no" in caught.value.fix
+
+
 def test_a_process_that_was_not_launched_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ACCELERATE_MIXED_PRECISION", "TORCHELASTIC_RUN_ID"):
         monkeypatch.delenv(name, raising=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import warnings
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from harness.exvideo.scheduler import karras_sigmas
 from tests.exvideo.bases import save_base
 
 SIZE = 16
+loaded = functools.cache(load_base)  # as it is, never extended
 
 
 def picture(size: int = SIZE) -> NDArray[np.uint8]:
@@ -37,7 +39,7 @@ def draw(*shape: int, seed: int = 0) -> Tensor:
 
 
 def make(base: Path, settings: SamplingSettings, **config: Any) -> NDArray[np.uint8]:
-    components = load_base(base)
+    components = load_base(base) if config else loaded(base)
     if config:
         extend(components.unet, ExtensionConfig.of_native(8, **config))
     noise = draw(*components.latent_shape(settings.num_frames, SIZE, SIZE))
@@ -49,7 +51,7 @@ def test_latents_and_frames_agree_with_diffusers(svd_base: Path, guidance: tuple
     settings = SamplingSettings(
         6, steps=4, fps=10, motion_bucket=90, min_guidance=guidance[0], max_guidance=guidance[1], decode_chunk=4
     )
-    components = load_base(svd_base)
+    components = loaded(svd_base)
     noise = draw(*components.latent_shape(6, SIZE, SIZE))
     rng = torch.Generator().manual_seed(7)
     image_noise = torch.randn(1, 3, SIZE, SIZE, generator=rng)[0]
@@ -117,7 +119,7 @@ def test_the_result_is_a_function_of_its_arguments(tiny_base: Path) -> None:
 
 
 def test_the_ends_of_the_noise_grid_may_be_others_than_the_bases(tiny_base: Path) -> None:
-    own = load_base(tiny_base).scheduler.config
+    own = loaded(tiny_base).scheduler.config
     low, high = own.sigma_min, own.sigma_max
     clip = make(tiny_base, SamplingSettings(4, steps=3))
     assert np.array_equal(clip, make(tiny_base, SamplingSettings(4, steps=3, sigma_range=(low, high))))
@@ -225,7 +227,7 @@ def test_settings_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
 
 
 def test_sizes_and_shapes_are_checked(tiny_base: Path) -> None:
-    components, settings = load_base(tiny_base), SamplingSettings(4, steps=1)
+    components, settings = loaded(tiny_base), SamplingSettings(4, steps=1)
     with pytest.raises(UsageError) as caught:
         generate(components, picture(15), settings, draw(4, 4, 7, 7), draw(3, 15, 15))
     assert caught.value.code == "E-SIZE"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from harness.exvideo.checkpoint import load_checkpoint, read_header
 from harness.exvideo.posttune import Progress, posttune
 from harness.exvideo.posttune_cli import posttune as command
 from harness.exvideo.posttune_config import PosttuneConfig
+from tests.exvideo.test_scalars import read
 
 pytestmark = pytest.mark.slow
 
@@ -188,9 +191,36 @@ def test_settings_that_cannot_be_are_refused(config: PosttuneConfig, wrong: dict
 def test_the_command_trains_and_prints_the_path(config: PosttuneConfig) -> None:
     arguments = f"--base {config.base} --out {config.out} --frames 10 --data world:4 --validation-clips 1 --steps 2"
     arguments += f" --cache {config.cache} --conv none --precision full --augmentation none"
-    result = CliRunner().invoke(command, arguments.split())
+    board = config.out.with_name("board")
+    result = CliRunner().invoke(command, [*arguments.split(), "--tensorboard", str(board)])
     assert result.exit_code == 0, result.output
+    assert [step for step, _ in read(board)["loss/running"]] == [1, 2]
+    assert re.search(r"^train    2/2  loss .*  0 min left$", result.stderr, re.MULTILINE)
     assert result.stdout == f"{config.out}\n"
     assert "held-out loss" in result.stderr
     assert read_header(config.out).config.conv == "none"
     assert read_header(config.out).training["recipe"]["augmentation"] is None
+
+
+def test_rows_of_the_log_that_are_newer_than_the_state_are_done_anew(config: PosttuneConfig) -> None:
+    """A crash between two states: the log tells of steps that nobody can continue from."""
+    config = dataclasses.replace(config, steps=4, log_every=1)
+    whole = dataclasses.replace(config, out=config.out.with_name("whole.safetensors"))
+    posttune(whole)
+
+    def until(step: int) -> None:
+        with pytest.raises(KeyboardInterrupt):
+            posttune(config, should_stop=lambda: config.log_path.exists() and steps(config)[-1:] == [step])
+
+    until(1)
+    behind = shutil.copy(config.state_path, config.out.with_name("behind"))
+    until(3)
+    shutil.copy(behind, config.state_path)
+    posttune(config)
+    assert steps(config) == steps(whole) == [1, 2, 3, 4]
+    once, twice = load_file(whole.out), load_file(config.out)
+    assert all(torch.equal(once[name], twice[name]) for name in once)
+
+
+def steps(config: PosttuneConfig) -> list[int]:
+    return [row["step"] for row in rows(config) if "loss" in row]

@@ -87,6 +87,12 @@ def test_encoding_tells_how_long_it_will_take(
     assert said == ["encode   1/13", "encode   2/13  6 min left", "encode   3/13  5 min left"]
 
 
+def test_training_tells_its_pace_and_how_long_it_will_take(capsys: pytest.CaptureFixture[str]) -> None:
+    _Reporter()(Progress("train", 20, 100, loss=0.5, lr=1e-4, seconds=60.0))
+    said = capsys.readouterr().err.strip()
+    assert said == "train    20/100  loss 0.5000  lr 1.0e-04  3.00 s/step  4 min left"
+
+
 def test_a_recipe_of_the_mini_family_is_what_it_was() -> None:
     config = PosttuneConfig("base", Path("x"), 40, data="world:1200", steps=700, ema=0.99)
     assert config.fingerprint("abc") == "00d4eed01a99ad9e8892a0a09b8b5800"

@@ -193,7 +193,7 @@ def test_suites_that_a_row_cannot_serve_are_named() -> None:
 
 
 @pytest.mark.slow
-def test_a_video_is_the_same_from_both_formats_and_lighter(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_video_is_the_same_when_it_is_made_lighter(here: Path) -> None:
     frames, noted = make(ExVideo())
     assert noted["contrast"] == 1.2
     assert noted["normalise_frames"] is True
@@ -201,8 +201,6 @@ def test_a_video_is_the_same_from_both_formats_and_lighter(here: Path, monkeypat
     lighter, notes = make(ExVideo(), lighter=3)
     assert notes["lightened"] == ["parts of the model wait on the CPU", "feed-forward layers in pieces"]
     assert np.abs(frames.astype(int) - lighter.astype(int)).max() <= 1
-    monkeypatch.setenv("HARNESS_SVD", str(here / "svd.safetensors"))
-    assert np.array_equal(make(ExVideo())[0], frames)
 
 
 @pytest.mark.slow
