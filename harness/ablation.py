@@ -239,6 +239,8 @@ def _video(
     chosen = [s for s in submissions if s.variant.label in effect.weights]
     signs = np.array([effect.weights[s.variant.label] for s in chosen])
     whole = _answer(_items(chosen, signs, metric.label, None), alpha)
+    if not any(row.scores[metric.label].profile for s in chosen for row in s.rows if metric.label in row.scores):
+        return whole, ()
     parts = [_answer(_items(chosen, signs, metric.label, window), alpha) for window in range(WINDOWS)]
     return whole, tuple(parts) if any(parts) else ()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ class Interval(NamedTuple):
     high: float
 
 
+@cache
 def t_quantile(probability: float, freedom: int) -> float:
     """Quantile of Student's t distribution. Without `scipy.stats`, whose import alone takes a second."""
     from scipy.special import stdtrit
