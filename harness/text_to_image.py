@@ -25,14 +25,16 @@ from harness.suite import FILE
 from harness.suite_pictures import Drawn, is_free_name, write_suite
 
 Painter = Callable[[str], Image]
+PRECISIONS = ("float16", "bfloat16", "float32")
 
 
 @dataclass(frozen=True)
 class Settings:
     """How pictures are drawn; recorded with each of them.
 
-    ``revision`` is a branch, tag or commit of a Hub id; ``steps`` 0 and ``guidance`` below 0 leave the pipeline's own
-    default. The noise is drawn on the CPU from ``seed``, the same for every prompt.
+    ``revision`` is a branch, tag or commit of a Hub id; ``precision`` is a dtype of torch's, empty for float16 on a GPU
+    and float32 on the CPU: some pipelines overflow in float16; ``steps`` 0 and ``guidance`` below 0 leave the
+    pipeline's own default. The noise is drawn on the CPU from ``seed``, the same for every prompt.
     """
 
     pipeline: str
@@ -41,6 +43,7 @@ class Settings:
     seed: int = 0
     steps: int = 0
     guidance: float = -1.0
+    precision: str = ""
 
     def call(self) -> dict[str, Any]:
         """The arguments of the pipeline besides the prompt and the generator."""
@@ -53,7 +56,7 @@ class Settings:
 
 
 def load_painter(settings: Settings, device: str) -> Painter:
-    """Load a diffusers pipeline: half precision on a GPU, single precision on the CPU.
+    """Load a diffusers pipeline in the precision of the settings.
 
     Raises:
         UsageError: E-SETTINGS, ``device`` is no name of one.
@@ -66,7 +69,7 @@ def load_painter(settings: Settings, device: str) -> Painter:
     from harness.exvideo.base import usable_device
 
     place = usable_device(device)
-    precision = torch.float32 if place.type == "cpu" else torch.float16
+    precision = getattr(torch, settings.precision or ("float32" if place.type == "cpu" else "float16"))
     options = {"revision": settings.revision} if settings.revision else {}
     try:
         pipe = DiffusionPipeline.from_pretrained(settings.pipeline, **options).to(place, precision)
@@ -161,10 +164,13 @@ def card(settings: Settings) -> str:
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--steps", type=click.IntRange(min=0), default=0, help="Sampling steps.  [default: the pipeline's]")
 @click.option("--guidance", type=float, default=-1.0, help="Guidance scale.  [default: the pipeline's]")
+@click.option(
+    "--precision", type=click.Choice(PRECISIONS), default=None, help="[default: float16 on a GPU, float32 on the CPU]"
+)
 @click.option("--device", default="cpu", show_default=True)
 def command(prompts: Path, out: Path, device: str, **drawing: Any) -> None:
     """Draw a first frame for every prompt of a file, and make a suite of them."""
-    settings = Settings(**drawing)
+    settings = Settings(**{name: value for name, value in drawing.items() if value is not None})
     try:
         label = make_suite(prompts, settings, out, lambda: load_painter(settings, device))
     except HarnessError as error:

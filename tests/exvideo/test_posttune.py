@@ -120,7 +120,7 @@ def test_a_stopped_training_continues_bitwise(config: PosttuneConfig, tmp_path: 
         assert stopped.state_path.exists()
         assert not stopped.out.exists()
     # A crash between two states leaves rows of steps that nobody can continue from, and half a row.
-    newer = [{"step": step, "loss": 9.0, "lr": 1.0, "seconds": 9.0} for step in (5, 6)]
+    newer: list[dict[str, Any]] = [{"step": step, "loss": 9.0, "lr": 1.0, "seconds": 9.0} for step in (5, 6)]
     newer.append({"step": 5, "held_out": 9.0, "by_sigma": [9.0] * 6})
     with stopped.log_path.open("a") as log:
         log.write("".join(json.dumps(row) + "\n" for row in newer) + '{"step": 6, "lo')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +135,9 @@ def test_a_diffusers_pipeline_draws_the_same_picture_twice(tmp_path: Path) -> No
     assert image.std() > 0
     np.testing.assert_array_equal(paint("a cat"), image)
     assert (paint("a dog") != image).any()
+    other = load_painter(replace(settings, precision="bfloat16"), "cpu")("a cat")
+    assert (other != image).any()
+    assert np.abs(other.astype(int) - image.astype(int)).mean() < 8
 
 
 def tiny_pipeline(folder: Path) -> None:
