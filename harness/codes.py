@@ -81,8 +81,9 @@ use another folder with --results DIR. A lock ends with its process, however tha
     "E-MEMORY": """\
 Memory, of the machine or of the GPU, ran out during a task. It is tried again in a fresh process: a measurement up to
 twice, a video up to three times, each time in the next lighter way that its variant has, without changing the result
-(parts of the model wait on the CPU, one branch of guidance at a time, layers in pieces). What was done is recorded with
-the video. `harness run --offload` begins with the first of these; `harness doctor VARIANT` says what a row needs.""",
+(parts of the model wait on the CPU, one branch of guidance at a time, layers in pieces), and the variant's later videos
+begin there. What was done is recorded with the video. `harness run --offload` begins with the first of these;
+`harness doctor VARIANT` says what a row needs.""",
     "E-NAN": """\
 Training or sampling gave a number that is not finite. A lower learning rate or full precision may help.""",
     "E-NEEDS": """\

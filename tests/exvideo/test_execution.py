@@ -161,6 +161,21 @@ def test_tiles_cover_every_pixel_and_a_small_frame_is_decoded_whole(base: Compon
     assert (tiled - whole).abs()[inside].mean() < 0.1 * whole.abs().mean() + 1e-3
 
 
+def test_squares_of_a_decoder_that_sees_single_pixels_leave_no_seam() -> None:
+    """Where nothing depends on a square's surroundings, blending gives back exactly what the whole frame is."""
+
+    class Enlarging:
+        stride = 2
+
+        def decode(self, latents: torch.Tensor, chunk: int) -> torch.Tensor:
+            return latents[:, :3].repeat_interleave(2, 2).repeat_interleave(2, 3)
+
+    vae: Any = Enlarging()
+    for height, width in ((20, 12), (8, 19), (16, 16)):
+        latents = draw(2, 4, height, width)
+        torch.testing.assert_close(decode_tiled(vae, latents, 2, 8), vae.decode(latents, 2), atol=1e-6, rtol=0)
+
+
 @pytest.mark.parametrize(("length", "tile"), [(8, 8), (9, 8), (20, 8), (64, 16), (7, 8)])
 def test_squares_reach_from_end_to_end_without_gaps(length: int, tile: int) -> None:
     begins = starts(length, tile)
