@@ -6,8 +6,8 @@ Of the rows that are post-tuned here, `exvideo-tuned`, `no-conv`, `pos-static` a
 factorial of convolution and positions: they share data, steps and sampling, which the published one does not. All rows
 share sampler, steps, guidance and noise.
 
-Memory of decoding: ``decode_tile = 64`` decodes large frames in squares. It changes them a little, so it is a row of its
-own: ``harness new variant NAME --from exvideo``.
+Memory of decoding: ``decode_tile = 64`` decodes large frames in squares. It changes them a little, which makes it a row
+of its own: ``harness new variant NAME --from exvideo``.
 
 SVD-XT needs a GPU. A base of less than a gigabyte runs on the CPU too, in single precision. ``HARNESS_BATCHED=1`` (both
 branches of guidance at once), ``HARNESS_ATTENTION`` (auto, flash, efficient, cudnn, math) and ``HARNESS_COMPILE=1``
