@@ -39,7 +39,8 @@ def title(found: Comparison) -> str:
     family = f"Holm-adjusted over {tests}" if found.family else "p not adjusted for several metrics"
     level = f"{100 * (1 - found.alpha):g} % intervals"
     chosen = f" with {found.where}" if found.where else ""
-    return f"{found.suite} · paired over {most} of {found.items} items{chosen}{seeds} · B − A · {level} · {family}"
+    paired = f"paired over {most} of {counted(found.items, 'item')}{chosen}{seeds}"
+    return f"{found.suite} · {paired} · B − A · {level} · {family}"
 
 
 def _averaged(seeds: Sequence[tuple[int, int]]) -> str:

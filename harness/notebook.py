@@ -12,6 +12,7 @@ from harness import tables
 from harness.errors import Refused
 from harness.paths import DEFAULT_RESULTS, database, published, spool
 from harness.submission import Submission, read
+from harness.table_text import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +53,9 @@ class Results:
         return tables.details(self.submissions).frame()
 
     def __repr__(self) -> str:
-        names = ", ".join(f"{s.variant.label} on {s.suite.label} ({len(s.rows)} videos)" for s in self.submissions)
+        names = ", ".join(
+            f"{s.variant.label} on {s.suite.label} ({counted(len(s.rows), 'video')})" for s in self.submissions
+        )
         return f"Results({names or 'nothing'})"
 
 

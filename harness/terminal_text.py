@@ -34,7 +34,7 @@ def plan_line(plan: Plan, free: int) -> str:
     estimate = plan.estimate
     parts = [
         f"{len(plan.runnable)} of {len(plan.rows)} variants",
-        f"{plan.videos_to_do} videos to make, {plan.videos_reused} reused",
+        f"{counted(plan.videos_to_do, 'video')} to make, {plan.videos_reused} reused",
         f"{plan.scores_to_do} scores to compute",
     ]
     if plan.to_do:

@@ -19,6 +19,7 @@ from harness.model import Score, Suite
 from harness.set_detail import SetDetail
 from harness.stats_sets import recombined
 from harness.submission import PublishedMetric, PublishedRun, PublishedSetScore, Submission, relative_path
+from harness.table_text import counted
 from harness.validate_earlier import result_changes
 
 if TYPE_CHECKING:
@@ -152,7 +153,8 @@ def _complete(subject: Subject) -> Iterator[tuple[str, str]]:
     missing = [f"{item.slug} s{seed}" for item in suite.items for seed in suite.seeds if (item.slug, seed) not in have]
     if missing:
         some = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
-        yield "/rows", f"{len(suite.items) * len(suite.seeds) - len(missing)} videos, missing {len(missing)} ({some})"
+        there = counted(len(suite.items) * len(suite.seeds) - len(missing), "video")
+        yield "/rows", f"{there}, missing {len(missing)} ({some})"
 
 
 def _rows(subject: Subject) -> Iterator[tuple[str, str]]:
@@ -171,7 +173,7 @@ def _plausible(subject: Subject) -> Iterator[tuple[str, str]]:
     limit = len(subject.submission.suite.items)
     for index, done in enumerate(subject.submission.set_scores):
         if done.n > limit:
-            yield f"/set_scores/{index}/n", f"{done.n} items, the suite has {limit}"
+            yield f"/set_scores/{index}/n", f"{counted(done.n, 'item')}, the suite has {limit}"
         yield from _impossible_spread(f"/set_scores/{index}", done)
 
 
