@@ -142,15 +142,13 @@ def compare(
     columns, omitted = _columns(a, b, sets or {}, alpha)
     judged, family = _judge(columns, alpha, adjust)
     judged = [_with_needs(column, power_percent, alpha) for column in judged]
-    seconds = (_mean_seconds(a), _mean_seconds(b))
-    labels = (a.variant.label, b.variant.label)
-    suite = a.suite
     return Comparison(
-        suite.label,
-        len(suite.items),
-        len(suite.seeds),
-        *labels,
-        seconds,
+        a.suite.label,
+        len(a.suite.items),
+        len(a.suite.seeds),
+        a.variant.label,
+        b.variant.label,
+        (_mean_seconds(a), _mean_seconds(b)),
         alpha,
         family,
         tuple(judged),
