@@ -75,7 +75,7 @@ def test_without_results_it_says_what_to_run(calibrated: CliWithin) -> None:
 
 def test_the_list_has_a_line_per_fault_and_json_all_rows(calibrated: CliWithin) -> None:
     lines = [line for line in calibrated("list", "variants").stdout.splitlines() if line.startswith("fault-")]
-    assert len(lines) == 11
+    assert len(lines) == 12
     assert any(line.startswith("fault-drop-*@1") for line in lines)
     records = [json.loads(line) for line in calibrated("list", "variants", "--json").stdout.splitlines()]
     assert len([name for name in (record["variant"] for record in records) if name.startswith("fault-")]) == 56
