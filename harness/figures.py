@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 from harness.site_text import number
 
-WHISKER_WIDTH, WHISKER_HEIGHT, PAD = 96.0, 10.0, 4.0
+WHISKER_WIDTH, WHISKER_HEIGHT, PAD = 72.0, 10.0, 4.0
 LABEL_GAP = 13.0
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from harness.ranks import Rank
 
 RANK_MINIMUM = 30  # items that all rows share; below this a board is a smoke test
+ROUNDING = 1e-12  # of a value: a narrower interval is what arithmetic makes of equal numbers
 WEAK_SHARE = 0.9  # of the videos; a mean over fewer is marked
 GROUPS = (("method", "Method"), ("ablation", "Ablations"), ("baseline", "Baselines"))
 
@@ -63,7 +64,7 @@ class Cell:
         """The scale of the cell's uncertainty, to which its numbers are rounded; None when there is none."""
         if self.low is None or self.high is None:
             return self.stderr
-        return (self.high - self.low) / 2
+        return 0.0 if self.half == 0 else (self.high - self.low) / 2
 
     @property
     def half(self) -> float | None:
@@ -71,6 +72,8 @@ class Cell:
         if self.value is None or self.low is None or self.high is None:
             return None
         below, above = self.value - self.low, self.high - self.value
+        if max(below, above) <= ROUNDING * abs(self.value):
+            return 0.0
         return above if abs(above - below) <= 1e-6 * (above + below) else None
 
 
@@ -147,6 +150,12 @@ class Board:
     def mini(self) -> bool:
         """Whether any row is of the small model, whose numbers say nothing about SVD-XT."""
         return any(row.variant.family == "mini" for row in self.rows)
+
+    @property
+    def whole(self) -> bool:
+        """Whether every row has a video of every item and seed."""
+        videos = len(self.suite.items) * len(self.suite.seeds)
+        return all((row.items, row.videos) == (len(self.suite.items), videos) for row in self.rows)
 
     @property
     def uneven(self) -> bool:

@@ -9,9 +9,9 @@ neighbours, in which a flicker from frame to frame cancels. Then
 the 1-Wasserstein distance of the colour distributions. It does not depend on where a colour is, so motion inside the
 frame costs nothing.
 
-Fooled by: a still image, which cannot drift (``dynamic_rate`` beside it); a scene that has reason to change, when a
-camera pans to other colours or an object enters; and drift that leaves the colours alone, such as a loss of sharpness
-or of shape (``end`` and ``slope`` of the ``ff_`` columns).
+Fooled by: a still image, which cannot drift (``dynamic_rate`` beside it); frames out of order, which mix the
+ends; a scene that has reason to change, when a camera pans to other colours or an object enters; and drift that leaves
+the colours alone, such as a loss of sharpness or of shape (``end`` and ``slope`` of the ``ff_`` columns).
 """
 
 from __future__ import annotations

@@ -86,6 +86,15 @@ def test_mean_over_too_few_items_is_marked() -> None:
     assert not cell_of(board(submission(METHOD, 10, change=change)), METHOD.name, "ff_ssim").weak
 
 
+def test_equal_numbers_have_no_spread_but_that_of_arithmetic() -> None:
+    def change(content: dict[str, Any]) -> None:
+        for number, row in enumerate(content["rows"]):
+            row["scores"]["ff_ssim@1"]["value"] = 1.0 - (2.2e-16 if number % 2 else 0)
+
+    cell = cell_of(board(submission(METHOD, 4, change=change)), "mini-exvideo", "ff_ssim")
+    assert (cell.half, cell.room) == (0, 0)
+
+
 def test_one_item_has_no_interval() -> None:
     cell = cell_of(board(submission(METHOD, 1)), METHOD.name, "warp_error")
     assert cell.value is not None

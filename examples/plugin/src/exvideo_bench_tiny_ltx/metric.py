@@ -17,7 +17,7 @@ from harness.api import Clip, Score, metric
     unit="of 1",
     summary="mean brightness of the last eighth against the first",
     aspect="fidelity",
-    responds={"still": "zero", "flip": "same"},
+    responds={"still": "best", "cut": "worse", "flip": "same"},
 )
 def exposure_drift(clip: Clip) -> Score:
     """|mean of the last eighth of the frames - mean of the first eighth|, from 0 to 1."""
