@@ -17,7 +17,7 @@ from typing import Protocol
 from harness.allowance import too_many
 from harness.disk import as_full_allows, disk_full
 from harness.engines.base import Engine
-from harness.errors import HarnessError
+from harness.errors import CannotStart, HarnessError
 from harness.plan import Plan, Row, Unit, aggregate_tasks, reference_tasks, score_task
 from harness.redo import Redone
 from harness.spool import write_envelope
@@ -92,7 +92,8 @@ class Coordinator:
     Args:
         have: digests of (video, frames) by gen_key, for videos that are already there.
         features: sha256 of feature files by (gen_key, extractor name), for those already there.
-        ingest: index the spool; returns how many envelopes it refused, whose work is still to do.
+        ingest: index the spool; returns how many envelopes it refused, whose work is still to do. Raises CannotStart
+            E-LOCK while another process reads the index.
         folder: the run's folder, for ``status.json``.
         spool: the folder for the coordinator's own envelopes (failures of lost workers).
         lighter: how many steps towards less memory every video is begun with.
@@ -132,6 +133,7 @@ class Coordinator:
         self._spent: dict[str, list[float]] = defaultdict(list)
         self._started_at, self._new_envelopes = now(), 0
         self._last_ingest = self._last_status = clock()
+        self._told_lock = False
 
     def interrupt(self) -> None:
         """Called by a signal: once to finish what is in hand, twice to drop it."""
@@ -153,8 +155,7 @@ class Coordinator:
                 self._tick()
         finally:
             self.engine.close(kill=self.interrupts > 1 or bool(self._pending))
-            with as_full_allows(self._stop_full):
-                self.outcome.left += self.ingest()
+            self._index()
         return self.outcome
 
     def status(self, state: str) -> Status:
@@ -332,15 +333,27 @@ class Coordinator:
         for task in self.watchdog.overdue(time_now):
             self.engine.stop(task)
         if time_now - self._last_ingest >= INGEST_SECONDS or self._new_envelopes >= INGEST_ENVELOPES:
-            with as_full_allows(self._stop_full):
-                self.outcome.left += self.ingest()
-            self._last_ingest, self._new_envelopes = self.clock(), 0
+            self._index()
         if time_now - self._last_status >= STATUS_SECONDS or not self._pending:
             status = self.status("running")
             with as_full_allows():
                 write_status(self.folder, status)
             self.watcher.progress(status)
             self._last_status = time_now
+
+    def _index(self) -> None:
+        """Index what has come. While another process reads the index, it waits in the spool for the next time."""
+        self._last_ingest = self.clock()
+        try:
+            with as_full_allows(self._stop_full):
+                self.outcome.left += self.ingest()
+            self._new_envelopes, self._told_lock = 0, False
+        except CannotStart as busy:
+            if busy.code != "E-LOCK":
+                raise
+            if not self._told_lock:
+                self.watcher.note(f"{busy.what} The run goes on; what is finished waits in the spool.")
+            self._told_lock = True
 
     def _eta(self) -> float | None:
         """Seconds until the queue is empty, from what the same kind of task took so far; None while unknown."""

@@ -38,6 +38,9 @@ CONFIRM_ABOVE_SECONDS = 3600.0
 
 EngineFactory = Callable[[WorkerSettings], Engine]
 
+# Seconds to wait for another process that reads the index: in the loop, which comes back, and everywhere else.
+BRIEFLY, PATIENCE = 1.0, 120.0
+
 
 class Console(Watcher, Protocol):
     """Everything that a run shows or asks."""
@@ -130,12 +133,14 @@ def _work(
         with _signals(coordinator.interrupt):
             outcome = coordinator.run()
         _remove_half_written(results)  # of workers that died; the others have ended
+        with as_full_allows():
+            outcome.left += _ingest(results, console, PATIENCE)  # what a reader of the index has kept out so far
         partial = "partial" if outcome.failed or outcome.left or outcome.stopped else "complete"
         state = "interrupted" if outcome.interrupted else partial
     finally:
         # Where not even this can be written, the next run finds that this one did not end cleanly.
         with as_full_allows():
-            with Store(results) as store:
+            with Store(results, wait=PATIENCE) as store:
                 store.record_run(dataclasses.replace(record, status=state, finished_at=now()))
             write_status(coordinator.folder, coordinator.status(state))
     return record, outcome
@@ -177,7 +182,7 @@ def recover(results: Path, wishes: Wishes) -> list[str]:
     notes = []
     removed = _remove_half_written(results)
     had_index = database(results).is_file()
-    with Store(results) as store:
+    with Store(results, wait=PATIENCE) as store:
         store.record_suite(wishes.suite.suite, wishes.suite.reference_key)
         done = store.ingest_spool()
         crashed = [record for record in store.runs() if record.status == "running"]
@@ -201,7 +206,7 @@ def look_up(results: Path, wishes: Wishes, limit: int | None) -> Have:
     everything = make_plan(suite.suite, limit, wishes.variants, wishes.columns, suite.reference_key, Have())
     keys = [unit.gen_key for row in everything.rows for unit in row.units]
     variant_keys = [str(row.spec.key) for row in everything.runnable]
-    with Store(results) as store:
+    with Store(results, wait=PATIENCE) as store:
         made = store.generations(keys)
         return Have(
             videos={g.gen_key: Made(g.video_sha256, g.frames_sha256, store.there(g.relpath)) for g in made},
@@ -219,7 +224,7 @@ def look_up(results: Path, wishes: Wishes, limit: int | None) -> Have:
 def read_scores(results: Path, plan: Plan) -> Recorded:
     """Everything that the summary of a plan shows."""
     keys = [unit.gen_key for row in plan.rows for unit in row.units]
-    with Store(results) as store:
+    with Store(results, wait=PATIENCE) as store:
         scores = {
             (s.gen_key, s.metric_key): ScoreValue(s.score.value, s.score.status, s.score.reason)
             for s in store.scores(keys, [column.key for column in plan.columns])
@@ -255,7 +260,7 @@ def changed_sources(results: Path, plan: Plan) -> list[str]:
     if not reused:
         return []
     changed: dict[str, list[str]] = {}
-    with Store(results) as store:
+    with Store(results, wait=PATIENCE) as store:
         for row in reused:
             recorded = store.recorded_source(row.spec.key)
             if recorded and recorded != source_digest(row.spec):
@@ -304,7 +309,7 @@ def new_run_record(argv: tuple[str, ...]) -> RunRecord:
 
 def _begin(results: Path, wishes: Wishes, plan: Plan, argv: tuple[str, ...]) -> RunRecord:
     record = new_run_record(argv)
-    with Store(results) as store:
+    with Store(results, wait=PATIENCE) as store:
         for row in plan.runnable:
             store.record_variant(row.spec.key, variant_record(row.spec), source_digest(row.spec))
         for column in plan.columns:
@@ -313,8 +318,8 @@ def _begin(results: Path, wishes: Wishes, plan: Plan, argv: tuple[str, ...]) -> 
     return record
 
 
-def _ingest(results: Path, console: Console) -> int:
-    with Store(results) as store:
+def _ingest(results: Path, console: Console, wait: float = BRIEFLY) -> int:
+    with Store(results, wait=wait) as store:
         refused = store.ingest_spool().refused
     for refusal in refused:
         console.note(f"{refusal.origin} was refused: {refusal.reason}")

@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 from harness.api import WINDOWS, Clip, Image, Score, metric, window_of
 
 QUANTILES = 256
-Float = NDArray[np.float64]
 
 
 @metric(
@@ -35,7 +34,7 @@ Float = NDArray[np.float64]
     unit="share of the colour range",
     summary="colour drift: distance of the colours in the last eighth of the clip to those in the first",
     beside="dynamic_rate",
-    params={"quantiles": QUANTILES, "windows": WINDOWS},
+    params={"quantiles": QUANTILES, "windows": WINDOWS, "of": "means of neighbours"},
     responds={"still": "best", "cut": "worse", "flip": "same"},
     bounds=(0, 1),
 )
@@ -48,19 +47,18 @@ def colour_drift(clip: Clip) -> Score:
         return Score.excluded(f"fewer than {WINDOWS + 1} frames")
     pairs = len(clip) - 1
     places = window_of(np.arange(pairs, dtype=np.int64), pairs)
-    means = np.zeros((WINDOWS, QUANTILES, 3))
+    sums = np.zeros((WINDOWS, QUANTILES, 3), np.int64)  # of whole grey levels, so that equal frames differ by nothing
     functions = (quantiles(frame) for frame in clip.working)
     for place, (first, second) in zip(places, pairwise(functions), strict=True):
-        means[place] += (first + second) / 2
-    means /= np.bincount(places, minlength=WINDOWS)[:, None, None]
+        sums[place] += first + second
+    means = sums / (2 * 255 * np.bincount(places, minlength=WINDOWS)[:, None, None])
     drift = np.abs(means - means[0]).mean((1, 2))
     slope = float(np.polyfit(np.arange(WINDOWS) / (WINDOWS - 1), drift, 1)[0])
     return Score(float(drift[-1]), "ok", "", 1.0, {"slope": slope}, tuple(map(float, drift)))
 
 
-def quantiles(frame: Image) -> Float:
-    """Quantile functions of a frame's channels in [0, 1], at the middles of 256 equal steps: [256, 3]."""
+def quantiles(frame: Image) -> NDArray[np.int64]:
+    """Quantile functions of a frame's channels in grey levels, at the middles of 256 equal steps: [256, 3]."""
     pixels = np.sort(frame.reshape(-1, 3), axis=0)
     places = ((np.arange(QUANTILES) + 0.5) / QUANTILES * len(pixels)).astype(np.int64)
-    values: Float = pixels[places].astype(np.float64) / 255
-    return values
+    return pixels[places].astype(np.int64)

@@ -11,8 +11,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
+from harness.paths import database
 from tests.e2e.conftest import HARNESS, PLUGIN, Cli, children, end, notes, summary, table_of
 
 pytestmark = pytest.mark.slow
@@ -53,6 +55,12 @@ def test_kill_of_a_worker_while_a_second_run_is_refused(cli: Cli, undisturbed: d
     assert (second.returncode, "E-LOCK" in second.stderr) == (4, True), "two runs at once: the second does not begin"
     assert f"process {process.pid}" in second.stderr
     os.kill(children(process.pid)[0], signal.SIGKILL)
+    with duckdb.connect(
+        str(database(cli.folder / "results"))
+    ):  # somebody looks at the results until the last video is made
+        cli.wait_for_videos(4)
+        time.sleep(2)
+        assert process.poll() is None
     process.communicate(timeout=280)
     assert process.returncode == 0
     code, events = cli.within.events("test-slow", *ASKED)

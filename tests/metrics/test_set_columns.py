@@ -63,7 +63,7 @@ def test_columns_belong_to_the_file_that_asks_for_them(monkeypatch: pytest.Monke
     ("name", "key"),
     [
         ("adjacent_mae", "40ee67ebf413c37b8f84772288a0090e"),
-        ("colour_drift", "9168d5135c8acbfd7cb41e128eb6e74d"),
+        ("colour_drift", "77762c3633003f76ce2ee3d245cfba83"),
         ("dup_frac", "d5614beb4b5d6d76e2059e8aea0dfff3"),
         ("dynamic_rate", "e897c27b3f4df3c707d781647330ffc4"),
         ("fd_efflite0", "a5300c79a387357d116255141e9c4558"),

@@ -250,6 +250,37 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(tmp_path: Path) -> None:
     assert run.ingested >= 1
 
 
+def test_a_reader_of_the_index_does_not_stop_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coordinator, "INGEST_ENVELOPES", 1)
+    run = Run(tmp_path, plan())
+    asked: list[int] = []
+
+    def busy() -> int:
+        asked.append(1)
+        if len(asked) < 3:
+            raise CannotStart("E-LOCK", "The index is in use by process 7.")
+        return 0
+
+    run.coordinator.ingest = busy
+    outcome = run.go()
+    assert (outcome.made, outcome.failed) == (6, [])
+    assert [note for note in run.watch.notes if "in use by process 7" in note] == [
+        "The index is in use by process 7. The run goes on; what is finished waits in the spool."
+    ]
+    assert len(asked) > 3
+
+
+def test_another_reason_not_to_index_does_stop_it(tmp_path: Path) -> None:
+    run = Run(tmp_path, plan())
+
+    def damaged() -> int:
+        raise CannotStart("E-STORE", "The index cannot be used.")
+
+    run.coordinator.ingest = damaged
+    with pytest.raises(CannotStart, match="cannot be used"):
+        run.go()
+
+
 def test_the_status_file_ends_with_the_final_counts(tmp_path: Path) -> None:
     run = Run(tmp_path, plan(columns=SET))
     run.go()
