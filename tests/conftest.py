@@ -15,10 +15,11 @@ settings.load_profile("project")
 
 gc.disable()  # until all tests are collected, see the end of this file
 
+BROWSING = ("accessibility", "any_pair", "browser", "budgets", "players", "single_and_serve")
 # Each of these groups is one process's: it imports diffusers, which takes ten seconds, or keeps one browser open.
 GROUPS = {
     "diffusers": ("exvideo/", "e2e/test_mini_rows.py", "e2e/test_model_rows.py"),
-    "browser": tuple(f"site/test_{name}.py" for name in ("accessibility", "browser", "players", "single_and_serve")),
+    "browser": tuple(f"site/test_{name}.py" for name in BROWSING),
 }
 
 

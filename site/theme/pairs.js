@@ -182,6 +182,6 @@
 
   place.querySelector("[data-choose]").append(
     pick("a", "A", a, function (i) { a = i; }), " ", pick("b", "B", b, function (i) { b = i; }));
-  place.hidden = false;
   show();
+  place.classList.add("ready");
 })();

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import re
+import runpy
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from harness.media import LIMITS, write_h264
 from harness.render import publish
@@ -76,3 +78,13 @@ def test_numbers_of_six_variants_and_64_items_stay_below_5_mb(tmp_path: Path) ->
         write_result(tmp_path / "published", result(small_suite(64), look))
     report = publish([tmp_path / "published"], None, tmp_path / "public", "none")
     assert report.bytes < 5_000 * KB
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["index.html", "items/demo-1/000-scene.html", "compare/demo-1/any.html"])
+def test_nothing_moves_while_a_page_loads_on_a_slow_line(browser: Browser, site: Site, page: str) -> None:
+    script = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "page_load.py"))
+    with script["served"](site.folder) as address:
+        found = script["visit"](browser, f"{address}/{page}")
+    assert found["lcp"] > 0
+    assert found["cls"] < script["MAX_CLS"]
