@@ -39,7 +39,7 @@ def test_failing_rows_and_metrics_do_not_keep_the_others(cli_within: CliWithin) 
     done = cli_within.run("test-one-bad")
     assert done.returncode == 3
     assert "ArithmeticError: this item is too hard" in done.stderr
-    assert "1 videos to make, 1 reused" in done.stderr
+    assert "1 video to make, 1 reused" in done.stderr
 
 
 def test_a_worker_that_dies_is_replaced_and_its_task_tried_twice_more(cli_within: CliWithin) -> None:

@@ -72,7 +72,7 @@ def _check_both_formats(cli: Cli, stand: Path, short: Path, made_from_file: set[
     asked = ("--plugin", PLUGIN, "--suite", str(short), "--workers", "1", "--threads", str(torch.get_num_threads()))
     again = cli.within.run("small-exvideo", *asked, HARNESS_BATCHED="1", **env)
     assert again.returncode == 0, again.stderr
-    assert "1 videos to make, 0 reused" in again.stderr
+    assert "1 video to make, 0 reused" in again.stderr
     later = envelopes(cli.folder, "generation")[before:]
     assert [envelope["frames_sha256"] in made_from_file for envelope in later] == [True]
 
