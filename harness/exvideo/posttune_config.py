@@ -159,5 +159,10 @@ class PosttuneConfig:
         return values | ({"data": data} if data else {}) | ({"processes": processes} if processes > 1 else {})
 
     def fingerprint(self, base_digest: str, data: str | None = None, processes: int = 1) -> str:
-        """Identity of the training: equal fingerprints continue each other."""
-        return digest("posttune/1", self.recipe(data, processes), base_digest)
+        """Identity of the training: equal fingerprints continue each other.
+
+        How the clips of a step are shared out, to batches and to processes, changes no more than rounding; they enter
+        by their number alone.
+        """
+        together = dataclasses.replace(self, batch=self.batch * self.accumulate * processes, accumulate=1)
+        return digest("posttune/1", together.recipe(data), base_digest)

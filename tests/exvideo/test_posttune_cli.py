@@ -102,6 +102,14 @@ def test_a_recipe_of_the_mini_family_is_what_it_was() -> None:
     assert other.recipe() == config.recipe() | {"accumulate": 2}
 
 
+def test_a_training_is_the_same_however_its_clips_are_shared_out() -> None:
+    config = PosttuneConfig("base", Path("out"), 5, batch=4)
+    for batch, accumulate, processes in ((1, 2, 2), (2, 1, 2), (1, 1, 4), (2, 2, 1)):
+        shared = dataclasses.replace(config, batch=batch, accumulate=accumulate)
+        assert shared.fingerprint("base", "data", processes) == config.fingerprint("base", "data")
+    assert config.fingerprint("base", "data", 2) != config.fingerprint("base", "data")
+
+
 def test_the_recorded_command_has_no_machine_paths() -> None:
     line = recorded_command(["posttune", "--base", "/home/me/base", "--out=/tmp/x.safetensors", "--lr", "4e-4"])
     assert line == "harness posttune --base base --out=x.safetensors --lr 4e-4"
