@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from harness.errors import CannotStart
 from harness.exvideo.muon import Muon
 from harness.exvideo.posttune_config import PosttuneConfig
+from harness.exvideo.sharding import like
 
 STEP = "step"
 
@@ -39,12 +40,12 @@ def moments(optimiser: torch.optim.Optimizer, parameter: nn.Parameter) -> dict[s
 
 
 def restore_moments(optimiser: torch.optim.Optimizer, parameter: nn.Parameter, held: Mapping[str, Tensor]) -> None:
-    """Put back what `moments` gave."""
+    """Put back what `moments` gave, whole tensors; of those of a sharded parameter, this process's part."""
     group: Mapping[str, Any] = optimiser.param_groups[0]
     state: dict[str, Any] = {}
     for name, tensor in held.items():
         if name != STEP:
-            state[name] = tensor.to(parameter.device)
+            state[name] = like(parameter, tensor)
         elif isinstance(optimiser, torch.optim.AdamW | Muon):
             state[name] = tensor.to(parameter.device) if group.get("fused") else tensor
         else:

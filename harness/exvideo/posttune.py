@@ -98,7 +98,7 @@ def posttune(
         raise Refused(
             "E-EXISTS", "The checkpoint exists already.", where=str(config.out), fix="another --out, or delete it"
         )
-    processes = this_process(config.precision)
+    processes = this_process(config.precision, config.optimiser)
     if processes.rank:
         report = None
     if processes.device is not None:
@@ -119,8 +119,9 @@ def posttune(
         run.train(should_stop)
     count = count_parameters(components.unet, config.policy)
     finished = trainer.step == config.steps
+    averages = trainer.averages()
     if processes.rank == 0:
-        save_checkpoint(config.out, trainer.ema, Header(extension, backbone, _history(run, count, command)))
+        save_checkpoint(config.out, averages, Header(extension, backbone, _history(run, count, command)))
         if finished:
             config.state_path.unlink(missing_ok=True)
     processes.end()
@@ -204,7 +205,8 @@ class _Run:
         config, trainer, processes = self.config, self.trainer, self.processes
         begin, before = time.monotonic(), trainer.seconds
         saved = begin
-        # Several processes have to leave together: one that went on would wait for the others' gradients.
+        # Several processes have to leave together, since one that went on would wait for the others' gradients; and to
+        # save together, since each may hold a part.
         while trainer.step < config.steps and not processes.any(self._out_of_time(begin)):
             if processes.any(should_stop()):
                 self._save_together()
@@ -215,7 +217,7 @@ class _Run:
                 self._log_loss()
             if trainer.step % config.validate_every == 0:
                 self._validate()
-            if time.monotonic() - saved > 60 * config.save_minutes:
+            if processes.any(time.monotonic() - saved > 60 * config.save_minutes):
                 self._save()
                 saved = time.monotonic()
         if not self._is_logged(trainer.step):
@@ -234,8 +236,7 @@ class _Run:
         self.processes.wait()
 
     def _save(self) -> None:
-        if self.processes.rank == 0:
-            self.trainer.save(self.config.state_path, self.fingerprint)
+        self.trainer.save(self.config.state_path, self.fingerprint)
 
     def _out_of_time(self, begin: float) -> bool:
         limit = self.config.minutes
@@ -312,6 +313,7 @@ def _history(run: _Run, count: ParameterCount, command: str) -> dict[str, Any]:
         **_videos(run.data),
         "parameters": {"trainable": count.trainable, "new": count.new, "total": count.total},
         "device": _device_name(run.config.device),
+        **({"sharded": True} if run.processes.sharded else {}),
         "versions": {name: version(name) for name in PACKAGES},
     }
 

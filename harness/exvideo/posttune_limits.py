@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from typing import Literal
 
@@ -10,6 +11,7 @@ from harness.errors import CannotStart
 from harness.exvideo.base import Components
 from harness.exvideo.execution import MAX_ELEMENTS, check_tensors, feed_forward_in_pieces
 from harness.exvideo.posttune_config import PosttuneConfig
+from harness.exvideo.sharding import is_asked
 from harness.memory import ran_out
 from harness.suites.mini import world
 
@@ -63,7 +65,7 @@ def _lighter(config: PosttuneConfig, stage: Stage) -> str:
         "--checkpointing": not config.gradient_checkpointing,
         f"--batch 1 --accumulate {config.batch * config.accumulate}": config.batch > 1,
         "--precision bf16": on_gpu and config.precision == "full",
-        "--optimiser adamw-8bit": on_gpu and config.optimiser != "adamw-8bit",
+        "--optimiser adamw-8bit": on_gpu and config.optimiser != "adamw-8bit" and not is_asked(os.environ),
     }
     left = [way for way, is_left in ways.items() if is_left] if stage == "train" else []
     return "the same command with " + (", then ".join(left) or "a smaller --size, or fewer --frames")

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
@@ -27,6 +27,7 @@ from harness.exvideo.objective import (
 from harness.exvideo.optimisers import make_optimiser, moments, restore_moments
 from harness.exvideo.parallel import Alone, Processes
 from harness.exvideo.posttune_config import PosttuneConfig
+from harness.exvideo.sharding import exchange, local, put, whole
 from harness.keys import canonical_json
 
 ENTRY = "exvideo"
@@ -37,7 +38,8 @@ OURS = ("parameter", "ema")  # in a state; what else it holds of a parameter is 
 class Trainer:
     """The optimiser of the parameters that are trained, with an exponential moving average of them.
 
-    ``step`` steps are done; ``running`` is the smoothed loss; ``seconds`` were spent in all runs so far.
+    ``step`` steps are done; ``running`` is the smoothed loss; ``seconds`` were spent in all runs so far. Where the
+    processes shard the UNet, parameters, their average and the optimiser's moments are DTensors.
     """
 
     def __init__(
@@ -47,13 +49,14 @@ class Trainer:
         parameters: dict[str, nn.Parameter],
         processes: Processes | None = None,
     ) -> None:
-        self.config, self.components, self.parameters = config, components, parameters
+        self.config, self.components = config, components
         self.processes: Processes = processes or Alone()
-        self.ema = {name: p.detach().clone() for name, p in parameters.items()}
-        self.optimiser = make_optimiser(config, parameters)
+        self._trained = dataclasses.replace(components, unet=self.processes.prepared(components.unet))
+        self.parameters = self.processes.parts(components.unet, parameters)
+        self.ema = {name: p.detach().clone() for name, p in self.parameters.items()}
+        self.optimiser = make_optimiser(config, self.parameters)
         self.step, self.seconds = 0, 0.0
         self.running: float | None = None
-        self._trained = dataclasses.replace(components, unet=self.processes.prepared(components.unet))
 
     def advance(self, data: Clips) -> None:
         """One optimiser step.
@@ -90,7 +93,8 @@ class Trainer:
     @torch.no_grad()
     def _average(self, step: int) -> None:
         decay = min(self.config.ema, (1 + step) / (10 + step))  # short at first, to forget the start
-        torch._foreach_lerp_(list(self.ema.values()), list(self.parameters.values()), 1 - decay)
+        means, values = ([local(tensor) for tensor in of.values()] for of in (self.ema, self.parameters))
+        torch._foreach_lerp_(means, values, 1 - decay)
 
     @torch.no_grad()
     def held_out(self, data: Clips) -> list[float]:
@@ -117,19 +121,53 @@ class Trainer:
 
     def _swap(self) -> None:
         for name, parameter in self.parameters.items():
-            parameter.data, self.ema[name] = self.ema[name], parameter.data
+            if self.processes.sharded:
+                exchange(parameter, self.ema[name])
+            else:
+                parameter.data, self.ema[name] = self.ema[name], parameter.data
+
+    def averages(self) -> dict[str, Tensor]:
+        """The averaged weights, whole, on the CPU. All processes call this; the first one gets them."""
+        return self._whole(self.ema.items())
 
     def save(self, path: Path, fingerprint: str) -> None:
-        """Write everything that `resume` needs, atomically."""
-        tensors = {f"parameter/{n}": p.detach() for n, p in self.parameters.items()}
-        tensors |= {f"ema/{n}": t for n, t in self.ema.items()}
+        """Write everything that `resume` needs, atomically. All processes call this; the first one writes.
+
+        The file is the same however many processes there are, and whether they shard the UNet or not.
+        """
+        tensors = self._whole(self._state())
+        if self.processes.rank == 0:
+            record = {"fingerprint": fingerprint, "step": self.step, "seconds": self.seconds, "running": self.running}
+            save_atomically(path, tensors, {ENTRY: canonical_json(record)})
+
+    def _state(self) -> Iterator[tuple[str, Tensor]]:
+        """All tensors of a state, in the same order in all processes."""
         for name, parameter in self.parameters.items():
-            tensors |= {f"{key}/{name}": t for key, t in moments(self.optimiser, parameter).items()}
-        record = {"fingerprint": fingerprint, "step": self.step, "seconds": self.seconds, "running": self.running}
-        save_atomically(path, _apart(tensors), {ENTRY: canonical_json(record)})
+            yield f"parameter/{name}", parameter.detach()
+            yield f"ema/{name}", self.ema[name]
+            for key, tensor in moments(self.optimiser, parameter).items():
+                yield f"{key}/{name}", tensor
+
+    def _whole(self, tensors: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
+        """On the CPU, for the first process, each with memory of its own, as a file wants them.
+
+        Shards are put together one tensor at a time, and the other processes keep none. 8-bit moments share one table
+        of their scale.
+        """
+        found: dict[str, Tensor] = {}
+        taken: set[int] = set()
+        for name, tensor in tensors:
+            full = whole(tensor)
+            if self.processes.rank == 0:
+                here = full.cpu().contiguous()
+                found[name] = here.clone() if here.data_ptr() in taken else here
+                taken.add(here.data_ptr())
+        return found
 
     def resume(self, path: Path, fingerprint: str) -> None:
         """Continue where a saved state stopped; the result is bitwise that of a run without the stop.
+
+        Where other processes, or another number of them, go on with the same clips, it is that up to rounding.
 
         Raises:
             Refused: E-RESUME, the state belongs to another training.
@@ -163,17 +201,7 @@ class Trainer:
             if kind not in OURS:
                 held[name][kind] = tensor
         for name, parameter in self.parameters.items():
-            parameter.copy_(tensors[f"parameter/{name}"])
-            self.ema[name].copy_(tensors[f"ema/{name}"])
+            put(parameter, tensors[f"parameter/{name}"])
+            put(self.ema[name], tensors[f"ema/{name}"])
             if held[name]:
                 restore_moments(self.optimiser, parameter, held[name])
-
-
-def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """On the CPU, each with memory of its own, as a file wants them: 8-bit moments share one table of their scale."""
-    found, taken = {}, set()
-    for name, tensor in tensors.items():
-        here = tensor.cpu().contiguous()
-        found[name] = here.clone() if here.data_ptr() in taken else here
-        taken.add(here.data_ptr())
-    return found

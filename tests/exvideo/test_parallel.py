@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from accelerate.commands.launch import launch_command_parser
+from accelerate.utils.launch import prepare_multi_gpu_env
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 from harness.errors import UsageError
 from harness.exvideo.base import load_base
+from harness.exvideo.checkpoint import read_header
 from harness.exvideo.objective import training_batch
 from harness.exvideo.parallel import Alone, check_environment, this_process
 from harness.exvideo.posttune import posttune
@@ -44,6 +51,36 @@ def launched(folder: Path, port: str) -> list[dict[str, str]]:
     subprocess.run([*launcher, str(folder / "tell.py"), str(folder)], check=True, capture_output=True, env=environment)
     alone = {"TORCHELASTIC_USE_AGENT_STORE": "False"}
     return [json.loads((folder / str(rank)).read_text()) | alone for rank in range(2)]
+
+
+def announced(*flags: str) -> dict[str, str]:
+    """What ``accelerate launch`` tells of FSDP in each process's variables."""
+    line = ["--use_fsdp", "--fsdp_version", "2", *LAUNCH, "--dynamo_backend", "no", *flags, "script"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["accelerate-launch", *line])  # the parser looks for its flags there, too
+        variables = prepare_multi_gpu_env(launch_command_parser().parse_args(line))
+    return {name: value for name, value in variables.items() if "FSDP" in name}
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
+    """See `launched`."""
+    return launched(tmp_path_factory.mktemp("launched"), free_port())
+
+
+def free_port() -> str:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
+
+
+def command(config: PosttuneConfig, out: Path, *more: str) -> list[str]:
+    """The training of ``config`` by two processes of one clip at a time, in two parts."""
+    return [
+        *("posttune", "--base", config.base, "--out", str(out), "--frames", "6", "--data", config.data),
+        *("--validation-clips", "1", "--steps", str(config.steps), "--threads", "1", "--lr", "3e-3", "--warmup", "0"),
+        *("--log-every", "1", "--validate-every", "9", "--batch", "1", "--accumulate", "2", *more),
+    ]
 
 
 @pytest.fixture
@@ -107,14 +144,43 @@ def test_a_process_that_was_not_launched_is_alone(monkeypatch: pytest.MonkeyPatc
     assert [alone.any(flag) for flag in (True, False)] == [True, False]
 
 
-@pytest.mark.parametrize("kind", ["FSDP", "DEEPSPEED", "MEGATRON_LM"])
+@pytest.mark.parametrize("kind", ["DEEPSPEED", "MEGATRON_LM"])
 def test_ways_to_share_that_would_change_the_result_are_refused(kind: str) -> None:
     check_environment({f"ACCELERATE_USE_{kind}": "false"})
     with pytest.raises(UsageError) as caught:
         check_environment({f"ACCELERATE_USE_{kind}": "true"})
     assert caught.value.code == "E-SETTINGS"
     assert kind.partition("_")[0].lower() in caught.value.why.lower()
-    assert caught.value.fix.startswith("accelerate launch ")
+    assert "FSDP" in caught.value.why
+    assert caught.value.fix.startswith("accelerate launch --use_fsdp --fsdp_version 2 ")
+
+
+@pytest.mark.parametrize(
+    ("flags", "optimiser", "where", "fix"),
+    [
+        ((), "muon", "--optimiser muon", "--optimiser adamw-fused"),
+        ((), "adamw-8bit", "--optimiser adamw-8bit", "--optimiser adamw-fused"),
+        (("--fsdp_version", "1"), "adamw", "FSDP_VERSION '1'", "fsdp_version: 2"),
+        (("--fsdp_offload_params", "true"), "adamw", "fsdp_offload_params: true", "fsdp_offload_params: false"),
+        (("--fsdp_activation_checkpointing", "true"), "adamw", "fsdp_activation_checkpointing", "--checkpointing"),
+    ],
+)
+def test_what_cannot_be_sharded_is_refused(flags: tuple[str, ...], optimiser: Any, where: str, fix: str) -> None:
+    check_environment({}, "full", optimiser)
+    check_environment(announced(), "full", "adamw-fused")
+    with pytest.raises(UsageError) as caught:
+        check_environment(announced(*flags), "full", optimiser)
+    error = caught.value
+    assert (error.code, error.what) == ("E-SETTINGS", "This training cannot be sharded so.")
+    assert where in error.where
+    assert fix in error.fix
+    assert error.why
+
+
+def test_a_version_of_fsdp_that_is_not_told_is_the_first() -> None:
+    variables = {name: value for name, value in announced().items() if name != "FSDP_VERSION"}
+    with pytest.raises(UsageError, match="cannot be sharded"):
+        check_environment(variables)
 
 
 @pytest.mark.slow
@@ -125,20 +191,56 @@ def test_batches_that_make_a_step_together_are_one_batch(config: PosttuneConfig,
 
 
 @pytest.mark.slow
-def test_two_processes_are_one_with_twice_the_batch(config: PosttuneConfig, nursery: Nursery, tmp_path: Path) -> None:
+def test_two_processes_are_one_with_twice_the_batch(
+    config: PosttuneConfig, nursery: Nursery, two: list[dict[str, str]], tmp_path: Path
+) -> None:
     one = posttune(dataclasses.replace(config, batch=2, accumulate=2))
-    two = tmp_path / "y.safetensors"
-    line = [
-        *("posttune", "--base", config.base, "--out", str(two), "--frames", "6", "--data", config.data),
-        *("--validation-clips", "1", "--steps", "3", "--threads", "1", "--lr", "3e-3", "--warmup", "0"),
-        *("--log-every", "1", "--validate-every", "9", "--batch", "1", "--accumulate", "2"),
-    ]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    out = tmp_path / "y.safetensors"
     said = [tmp_path / f"said-{rank}" for rank in range(2)]
-    nursery.start([(line, env, path) for env, path in zip(launched(tmp_path, port), said, strict=True)])
+    nursery.start([(command(config, out), env, path) for env, path in zip(two, said, strict=True)])
     assert nursery.wait() == [0, 0], "".join(path.with_suffix(".err").read_text()[-3000:] for path in said)
-    assert "".join(path.with_suffix(".out").read_text() for path in said).splitlines() == [str(two)]
+    assert "".join(path.with_suffix(".out").read_text() for path in said).splitlines() == [str(out)]
     assert sum(path.with_suffix(".err").read_text().count("3/3  held-out loss") for path in said) == 1
-    same_course(one.path, two)
+    same_course(one.path, out)
+
+
+@pytest.mark.slow
+def test_sharded_processes_go_on_with_a_state_and_leave_one_that_one_process_goes_on_with(
+    config: PosttuneConfig, nursery: Nursery, two: list[dict[str, str]], tmp_path: Path
+) -> None:
+    """One process begins, two that shard the model go on to the end, and of a state of theirs one process does."""
+    whole = posttune(dataclasses.replace(config, batch=4))
+    begun = dataclasses.replace(config, batch=4, out=tmp_path / "begun.safetensors")
+    with pytest.raises(KeyboardInterrupt):
+        posttune(begun, should_stop=lambda: begun.log_path.exists() and '"loss"' in begun.log_path.read_text())
+    assert step_of(begun.state_path) == 1
+    own = announced() | {"MASTER_PORT": free_port()}
+    variables = [env | own for env in two]
+    said = [tmp_path / f"said-{rank}" for rank in range(2)]
+    line = command(config, begun.out, "--save-minutes", "0")
+    first, _ = nursery.start([(line, env, path) for env, path in zip(variables, said, strict=True)])
+    taken = dataclasses.replace(begun, out=tmp_path / "taken.safetensors")
+    take(begun.state_path, taken.state_path, first)
+    assert nursery.wait() == [0, 0], "".join(path.with_suffix(".err").read_text()[-3000:] for path in said)
+    assert read_header(begun.out).training["sharded"]
+    assert not begun.state_path.exists()
+    same_course(whole.path, begun.out)
+    assert step_of(taken.state_path) == 2
+    shutil.copy(begun.log_path, taken.log_path)
+    assert posttune(taken).finished
+    same_course(whole.path, taken.out)
+
+
+def take(state: Path, copy: Path, writer: int) -> None:
+    """Keep the next state that the process ``writer`` leaves, which takes it away when it has finished."""
+    old = state.stat().st_ino
+    with contextlib.suppress(ProcessLookupError, FileNotFoundError):  # it ended, as its status will tell
+        while state.stat().st_ino == old:
+            os.kill(writer, 0)
+            time.sleep(0.005)
+        os.link(state, copy)
+
+
+def step_of(state: Path) -> int:
+    with safe_open(state, "pt") as file:
+        return int(json.loads(file.metadata()["exvideo"])["step"])
