@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 
 import torch
+import torch.distributed as dist
 from diffusers import UNetSpatioTemporalConditionModel
 from diffusers.models.resnet import SpatioTemporalResBlock
 from torch import Tensor, nn
@@ -89,6 +91,8 @@ def shard(unet: UNetSpatioTemporalConditionModel, device: torch.device, count: i
         device: of this process.
         count: how many processes, all of the default group.
     """
+    # Blocks return views, and torch warns of writing into one in place; neither diffusers nor this project does.
+    warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view tensor", category=UserWarning)
     mesh = init_device_mesh(device.type, (count,))
     blocks: list[nn.Module] = [block for _, block in spatio_temporal_blocks(unet)]
     blocks += [module for module in unet.modules() if isinstance(module, SpatioTemporalResBlock)]
@@ -124,6 +128,18 @@ def like(parameter: Tensor, full: Tensor) -> Tensor:
     made = torch.zeros_like(parameter, dtype=full.dtype)
     put(made, full)
     return made
+
+
+@torch.no_grad()
+def clip(parameters: Iterable[nn.Parameter], limit: float) -> None:
+    """Scale the gradients of sharded parameters so that the norm of all, over all processes, is at most ``limit``.
+
+    What ``nn.utils.clip_grad_norm_`` computes; that takes sharded tensors too, but one at a time and slowly.
+    """
+    gradients = [local(parameter.grad) for parameter in parameters if parameter.grad is not None]
+    square = nn.utils.get_total_norm(gradients).square()
+    dist.all_reduce(square)
+    torch._foreach_mul_(gradients, (limit / (square.sqrt() + 1e-6)).clamp(max=1.0))
 
 
 @torch.no_grad()

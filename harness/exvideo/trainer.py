@@ -27,7 +27,7 @@ from harness.exvideo.objective import (
 from harness.exvideo.optimisers import make_optimiser, moments, restore_moments
 from harness.exvideo.parallel import Alone, Processes
 from harness.exvideo.posttune_config import PosttuneConfig
-from harness.exvideo.sharding import exchange, local, put, whole
+from harness.exvideo.sharding import clip, exchange, local, put, whole
 from harness.keys import canonical_json
 
 ENTRY = "exvideo"
@@ -71,7 +71,7 @@ class Trainer:
         value = self._accumulate(data, step)
         if not math.isfinite(value):
             raise ItemError("E-NAN", f"The loss is {value} at step {step}.", fix="a lower --lr or --precision full")
-        nn.utils.clip_grad_norm_(self.parameters.values(), self.config.clip_norm)
+        (clip if self.processes.sharded else nn.utils.clip_grad_norm_)(self.parameters.values(), self.config.clip_norm)
         self.optimiser.step()
         self._average(step)
         self.running = value if self.running is None else SMOOTHING * self.running + (1 - SMOOTHING) * value

@@ -21,6 +21,7 @@ from accelerate.commands.launch import launch_command_parser
 from accelerate.utils.launch import prepare_multi_gpu_env
 from safetensors import safe_open
 from safetensors.torch import load_file
+from torch import nn
 
 from harness.errors import UsageError
 from harness.exvideo.base import load_base
@@ -29,6 +30,7 @@ from harness.exvideo.objective import training_batch
 from harness.exvideo.parallel import Alone, check_environment, this_process
 from harness.exvideo.posttune import posttune
 from harness.exvideo.posttune_config import PosttuneConfig
+from harness.exvideo.sharding import clip
 from tests.exvideo.nursery import Nursery
 from tests.exvideo.test_objective import clips
 from tests.exvideo.videos import save_video
@@ -181,6 +183,26 @@ def test_a_version_of_fsdp_that_is_not_told_is_the_first() -> None:
     variables = {name: value for name, value in announced().items() if name != "FSDP_VERSION"}
     with pytest.raises(UsageError, match="cannot be sharded"):
         check_environment(variables)
+
+
+@pytest.mark.parametrize(("limit", "rank"), [(0.5, 0), (0.5, 1), (100.0, 0)])
+def test_gradients_in_parts_are_clipped_by_the_norm_of_all(
+    limit: float, rank: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gradients = [torch.randn(shape, generator=torch.Generator().manual_seed(7)) for shape in ((5, 3), (1,))]
+    whole = [nn.Parameter(torch.zeros_like(gradient)) for gradient in gradients]
+    rows = [[*gradient.chunk(2), gradient[:0]] for gradient in gradients]  # the second process has none of the last
+    part = [nn.Parameter(torch.zeros_like(pieces[rank])) for pieces in rows]
+    for parameters, values in ((whole, gradients), (part, [pieces[rank] for pieces in rows])):
+        for parameter, value in zip(parameters, values, strict=True):
+            parameter.grad = value.clone()
+    elsewhere = sum((pieces[1 - rank].square().sum() for pieces in rows), torch.zeros(()))
+    monkeypatch.setattr("harness.exvideo.sharding.dist.all_reduce", lambda square: square.add_(elsewhere))
+    nn.utils.clip_grad_norm_(whole, limit)
+    clip(part, limit)
+    for parameter, its_part in zip(whole, part, strict=True):
+        assert parameter.grad is not None
+        torch.testing.assert_close(its_part.grad, [*parameter.grad.chunk(2), parameter.grad[:0]][rank])
 
 
 @pytest.mark.slow
