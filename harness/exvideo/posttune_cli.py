@@ -96,7 +96,8 @@ def posttune(augmentation: str, size: str | None, **options: Any) -> None:
     """Train an extension checkpoint for a base.
 
     Stopping (Ctrl-C, --minutes, a crash) loses little: the same command continues from the last saved state, exactly.
-    Several GPUs: accelerate launch --multi_gpu --num_processes N -m harness posttune ...
+    Several GPUs: accelerate launch --multi_gpu --num_processes N -m harness posttune ..., or in place of
+    --multi_gpu, where one is too small for the model: --use_fsdp --fsdp_version 2.
 
     Of each video the first frames are taken, scaled to cover the size and cut evenly at the edges. Videos that cannot
     be used are named with the reason. A manifest has a column path, and optionally motion_bucket, which is measured
