@@ -69,7 +69,6 @@ def means(metric: str, kind: str, steps: Sequence[int] = range(6)) -> list[float
         ("ff_psnr", "blur", -1),
         ("ff_psnr", "noise", -1),
         ("colour_drift", "drift", 1),
-        ("n_cuts", "cut", 1),
     ],
 )
 def test_a_metric_follows_the_fault_that_it_is_meant_to_see(metric: str, kind: str, sign: int) -> None:
