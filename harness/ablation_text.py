@@ -8,9 +8,9 @@ from textwrap import fill
 from typing import Any
 
 from harness.ablation import Ablation, Answer, Finding
-from harness.model import Direction
 from harness.submission import PublishedMetric
 from harness.table_text import (
+    ARROWS,
     decimals,
     escape_markdown,
     latex,
@@ -24,7 +24,6 @@ from harness.table_text import (
 
 Table = tuple[str, list[str], list[list[str]]]  # heading, column names, rows
 NARROW = 34  # characters of an effect's name where the table must be narrow
-ARROWS: dict[Direction, str] = {"higher": " ↑", "lower": " ↓", "none": ""}
 
 
 def title(found: Ablation) -> str:

@@ -6,7 +6,7 @@
 from harness.checking import check_plugin
 from harness.clip import CUT_PARAMS, Clip
 from harness.contracts import Extractor, Generator
-from harness.errors import CannotStart, HarnessError, ItemError, NoSetScore
+from harness.errors import CannotStart, HarnessError, ItemError, NoSetScore, first_line
 from harness.flow import FLOW_PARAMS, FlowFields
 from harness.flow_camera import CAMERA_PARAMS, camera_flow
 from harness.flow_motion import MOTION_PARAMS, Motion, fastest
@@ -52,6 +52,7 @@ __all__ = [
     "check_plugin",
     "extractor",
     "fastest",
+    "first_line",
     "frechet_distance",
     "grouped_kernel_distance",
     "kernel_distance",

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from harness.site_board import Board, BoardRow, Cell
 from harness.site_text import half_width, number
 from harness.submission import PublishedMetric
-from harness.table_text import latex, markdown
-
-ARROWS = {"higher": " ↑", "lower": " ↓", "none": ""}
+from harness.table_text import latex, markdown, with_arrow
 
 
 def as_markdown(board: Board, *, every: bool = False) -> str:
@@ -40,7 +38,7 @@ def note(board: Board) -> str:
 
 def _table(board: Board, every: bool) -> tuple[list[str], list[list[str]]]:
     metrics = board.metrics if every else board.headline
-    headers = ["variant", *(m.label + ARROWS[m.better] for m in metrics), "s/video", "items"]
+    headers = ["variant", *(with_arrow(m.label, m.better) for m in metrics), "s/video", "items"]
     return headers, [_line(row, metrics) for row in board.rows]
 
 

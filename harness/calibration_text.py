@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.calibration import MIN_EFFECT, MIN_RELATIVE, MIN_RHO, MIN_SHARE, Calibration, Response
-from harness.summary import ARROWS
-from harness.table_text import markdown, signed
+from harness.table_text import markdown, signed, with_arrow
 
 SIGNS = {"sees": "●", "reversed": "✗", "uneven": "◐", "ignores": "·", "undefined": "n/a"}
 LEGEND = (
@@ -33,7 +32,7 @@ def rows(found: Calibration, kinds: Sequence[str] = ()) -> list[list[str]]:
     """The body of the table, all faults or some."""
     wanted = kinds or tuple(found.faults)
     return [
-        [f"{metric.label} {ARROWS[metric.better]}".strip(), *(cell(metric.to(kind)) for kind in wanted)]
+        [with_arrow(metric.label, metric.better), *(cell(metric.to(kind)) for kind in wanted)]
         for metric in found.metrics
     ]
 

@@ -21,10 +21,10 @@ from harness.table_text import (
     p_text,
     signed,
     size_text,
+    with_arrow,
 )
 
 HEADERS = ("metric", "A", "B", "B − A", "interval", "d", "n", "p", "verdict")
-ARROWS = {"higher": " ↑", "lower": " ↓", "none": ""}
 GAPS = "Largest item-level gaps, and their pages on the site"
 GAP_HEADERS = ("metric", "item", "A", "B", "page")
 MAX_NAMES = 6
@@ -199,7 +199,7 @@ def column_row(column: Column) -> list[str]:
 
 def _label(column: Column) -> str:
     kind = " (set)" if column.metric.scope == "set" else ""
-    return f"{column.metric.label}{ARROWS[column.metric.better]}{kind}"
+    return f"{with_arrow(column.metric.label, column.metric.better)}{kind}"
 
 
 def _side(side: Estimate, places: int) -> str:

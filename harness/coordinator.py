@@ -343,11 +343,11 @@ class Coordinator:
 
     def _index(self) -> None:
         """Index what has come. While another process reads the index, it waits in the spool for the next time."""
-        self._last_ingest = self.clock()
+        self._last_ingest, self._new_envelopes = self.clock(), 0
         try:
             with as_full_allows(self._stop_full):
                 self.outcome.left += self.ingest()
-            self._new_envelopes, self._told_lock = 0, False
+            self._told_lock = False
         except CannotStart as busy:
             if busy.code != "E-LOCK":
                 raise

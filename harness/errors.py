@@ -102,3 +102,8 @@ def _rebuild(
     cls: type[HarnessError], code: str, what: str, where: str, why: str, fix: str
 ) -> HarnessError:  # pickling: keyword-only arguments do not survive the default protocol
     return cls(code, what, where=where, why=why, fix=fix)
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what a library's exception says, or its name where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

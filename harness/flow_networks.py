@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
-from harness.errors import CannotStart, UsageError
+from harness.errors import CannotStart, UsageError, first_line
 from harness.flow_choice import FlowChoice
 from harness.flow_learned import Estimator
 from harness.weights import resolve
@@ -38,7 +38,7 @@ def load_estimator(choice: FlowChoice) -> Estimator:
         raise CannotStart(
             "E-WEIGHTS",
             f"{choice.weight.path} holds no weights of {choice.model}.",
-            why=(str(error).splitlines() or [type(error).__name__])[0],
+            why=first_line(error),
             fix="name the checkpoint of this model",
         ) from error
 

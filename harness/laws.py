@@ -30,12 +30,8 @@ FPS = 8.0
 LEAST_FRAMES = 9
 SQUEEZE, LIFT, FLICKER = 0.7, 38, 20  # of 255; what is squeezed and lifted leaves room for the flicker
 DIFFERS = 0.05  # of the value; "worse" is at least that
-ALIKE = {
-    "shuffle": 0.02,
-    "flicker": 0.02,
-    "cut": 0.02,
-    "flip": 0.25,
-}  # estimated flow of a mirrored clip is not the mirrored flow
+# Flow is estimated, and that of a mirrored clip is not quite the mirrored flow.
+ALIKE = {"shuffle": 0.02, "flicker": 0.02, "cut": 0.02, "flip": 0.25}
 ROWS, DIM = 40, 6
 ORDER = ("moving", "noise", "flicker")
 APART = ("moving", "still", "noise", "pan", "cut", "other image")

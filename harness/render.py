@@ -25,6 +25,7 @@ from harness.site_policy import POLICY, headers_file
 from harness.site_swap import MANIFEST, fresh_folder, put_in_place, refuse_foreign_folder
 from harness.site_text import facts, stem
 from harness.sitemodel import Refusal, SiteModel, load_site
+from harness.table_text import ARROWS
 
 # Each is one file of the site, made of these of the theme in this order.
 ASSETS = {
@@ -33,7 +34,6 @@ ASSETS = {
     "pairs.js": ("pairs.js",),
     "icon.svg": ("icon.svg",),
 }
-ARROWS = {"higher": "↑", "lower": "↓", "none": ""}
 WAYS = {"higher": "higher is better", "lower": "lower is better", "none": "no better direction"}
 DIRECTIONS = {**WAYS, "none": "descriptive, no better direction"}
 LEVEL_WORDS = {

@@ -22,7 +22,6 @@ from harness.stats_intervals import RATE, t_quantile
 from harness.stats_sets import MAX_GROUPS
 from harness.submission import PublishedMetric, Submission
 
-Z = 1.959963984540054  # quantile of the normal distribution at 0.975
 DIGITS = 6  # significant ones of a score, more than are shown
 VARIABLE = "EXVIDEO_PAIRS"
 HTML = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
@@ -52,6 +51,8 @@ def any_pair(found: Comparisons, submissions: Sequence[Submission]) -> AnyPair:
 
 
 def _numbers(found: Comparisons, submissions: Sequence[Submission]) -> dict[str, Any]:
+    from scipy.special import ndtri
+
     board = found.board
     mine = {s.variant.label: s for s in submissions if s.suite.label == board.suite.label}
     rows = [mine[row.variant.label] for row in board.rows]
@@ -62,9 +63,9 @@ def _numbers(found: Comparisons, submissions: Sequence[Submission]) -> dict[str,
         "items": [item.slug for item in board.suite.items],
         "variants": [_variant(row) for row in rows],
         "metrics": [_metric(metric, rows) for metric in board.metrics],
-        # By degrees of freedom, from 1 on; the script has no t distribution of its own.
+        # Quantiles at 0.975, of t by degrees of freedom from 1 on: the script has no distributions of its own.
         "t": [round(t_quantile(0.975, freedom), DIGITS) for freedom in range(1, max(sizes, default=1) + 1)],
-        "z": Z,
+        "z": float(ndtri(0.975)),
         "groups": MAX_GROUPS,
         "pages": {f"{p.a.label} {p.b.label}": pair_path(board, p.a, p.b).rpartition("/")[2] for p in found.pairs},
     }

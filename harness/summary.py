@@ -14,7 +14,6 @@ from harness.set_detail import SetDetail
 from harness.stats import mean_interval
 
 EVEN = 1e-6  # of an interval's width, by which its halves may differ
-ARROWS = {"higher": "↑", "lower": "↓", "none": ""}
 
 
 @dataclass(frozen=True)

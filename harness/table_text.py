@@ -10,6 +10,7 @@ _LATEX = {
     **{"±": r"$\pm$", "−": r"$-$", "×": r"$\times$", "≥": r"$\geq$", "↓": r"$\downarrow$", "↑": r"$\uparrow$"},
     **{"–": "--", "·": r"$\cdot$", "→": r"$\to$", "≤": r"$\leq$", "…": r"\ldots{}"},
 }
+ARROWS = {"higher": "↑", "lower": "↓", "none": ""}
 _MARKDOWN = {"\\": "\\\\", "|": "\\|", "<": "&lt;", ">": "&gt;", "*": "\\*", "`": "\\`", "[": "\\[", "&": "&amp;"}
 
 
@@ -43,6 +44,11 @@ def escape_markdown(text: str) -> str:
 def counted(count: int, noun: str) -> str:
     """``1 item``, ``2 items``, ``1,000 items``."""
     return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def with_arrow(label: str, better: str) -> str:
+    """A metric's label with the arrow of its better side, where it has one."""
+    return f"{label} {ARROWS[better]}".strip()
 
 
 def escape_latex(text: str) -> str:

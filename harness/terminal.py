@@ -28,7 +28,8 @@ from harness.coordinator import Failed, Outcome
 from harness.plan import Plan, Row
 from harness.ranks import MIN_ITEMS_FOR_RANKS
 from harness.status import Status
-from harness.summary import ARROWS, Summary, SummaryRow, as_record
+from harness.summary import Summary, SummaryRow, as_record
+from harness.table_text import with_arrow
 from harness.tasks import Event
 from harness.terminal_text import (
     MANY_ALIKE,
@@ -326,7 +327,7 @@ def _summary_table(summary: Summary, first: int) -> Table:
     table = Table(box=None, pad_edge=True, header_style="bold")
     table.add_column("variant", no_wrap=True)
     for spec in (summary.columns[i].spec for i in chosen):
-        table.add_column(f"{spec.label} {ARROWS[spec.better]}".strip(), justify="right", no_wrap=True)
+        table.add_column(with_arrow(spec.label, spec.better), justify="right", no_wrap=True)
     table.add_column("s/video", justify="right")
     decimals = {i: decimals_for(row.cells[i].mean or 0.0 for row in summary.rows) for i in chosen}
     for row in (row for row in summary.rows if row.role != "control"):

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.api import CannotStart, Extractor, Weight, extractor, listed_weight, resolve_weight
+from harness.api import CannotStart, Extractor, Weight, extractor, first_line, listed_weight, resolve_weight
 
 from ._windows import WINDOW, WINDOWINGS, WindowFeatures, Windowing
 from .i3d_features import UNREADABLE
@@ -84,7 +84,7 @@ def load_network(path: Path, device: str) -> Callable[[Tensor], Tensor]:
             "E-WEIGHTS",
             f"{path.name} is not VideoMAE-v2 ViT-g/14 for Something-Something-v2.",
             where=str(path),
-            why=(str(error).splitlines() or [type(error).__name__])[0],
+            why=first_line(error),
             fix=f"get {FILES[0]} from the authors' model zoo",
         ) from error
 

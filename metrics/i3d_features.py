@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.api import CannotStart, Extractor, Weight, extractor, listed_weight, resolve_weight
+from harness.api import CannotStart, Extractor, Weight, extractor, first_line, listed_weight, resolve_weight
 
 from ._windows import WINDOW, WINDOWINGS, WindowFeatures, Windowing
 
@@ -82,7 +82,7 @@ def load_network(path: Path, device: str) -> Callable[[Tensor], Tensor]:
             "E-WEIGHTS",
             f"{path.name} is not a Kinetics-400 I3D network.",
             where=str(path),
-            why=(str(error).splitlines() or [type(error).__name__])[0],
+            why=first_line(error),
             fix="get the TorchScript file of StyleGAN-V, or the state dict of the PyTorch conversion with 400 classes",
         ) from error
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
+from harness.errors import first_line
 from harness.exvideo.misfits import Shape, misfits
 from harness.memory import ran_out
 
@@ -55,8 +56,7 @@ def load_model(kind: Any, folder: Path, **options: Any) -> Any:
 
 def reason(error: BaseException) -> str:
     """Why something could not be loaded: all of a `Misfit`, the first line of what a library says."""
-    text = str(error).strip() or type(error).__name__
-    return text if isinstance(error, Misfit) else text.splitlines()[0]
+    return str(error) if isinstance(error, Misfit) else first_line(error)
 
 
 @contextlib.contextmanager
