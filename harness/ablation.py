@@ -238,7 +238,8 @@ def _video(
 ) -> tuple[Answer | None, tuple[Answer | None, ...]]:
     chosen = [s for s in submissions if s.variant.label in effect.weights]
     signs = np.array([effect.weights[s.variant.label] for s in chosen])
-    whole = _answer(_items(chosen, signs, metric.label, None), alpha)
+    reach = float(signs[signs > 0].sum())
+    whole = _answer(_items(chosen, signs, metric.label, None), alpha, metric.unit, reach)
     if not any(row.scores[metric.label].profile for s in chosen for row in s.rows if metric.label in row.scores):
         return whole, ()
     parts = [_answer(_items(chosen, signs, metric.label, window), alpha) for window in range(WINDOWS)]
@@ -253,10 +254,10 @@ def _items(
     return [float(np.mean(np.array(seeds) @ signs)) for seeds in cells.values()]
 
 
-def _answer(values: Sequence[float], alpha: float) -> Answer | None:
-    if len(values) < MIN_ITEMS:
+def _answer(values: Sequence[float], alpha: float, unit: str = "", reach: float = 1.0) -> Answer | None:
+    if len(values) < MIN_ITEMS:  # a profile's unit need not be the column's: windows come without one
         return None
-    found = of_differences(values, 1 - alpha)
+    found = of_differences(values, 1 - alpha, unit, reach)
     spread = float(np.std(values, ddof=1))
     size = found.difference / spread if spread else None
     return Answer(found.n, found.difference, found.low, found.high, found.p, None, found.detectable, size)

@@ -15,7 +15,8 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.model import Direction
-from harness.stats import t_interval
+from harness.stats import mean_interval, t_quantile
+from harness.stats_sets import MAX_GROUPS
 
 if TYPE_CHECKING:
     from harness.registry import VariantSpec
@@ -62,6 +63,7 @@ class Measured:
     better: Direction
     scope: str
     samples: Mapping[tuple[str, int], Sample]
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,7 @@ def analyse(experiment: Experiment) -> Calibration | None:
 def respond(metric: Measured, kind: str, steps: Sequence[Step], n_items: int) -> Response:
     """The response of one metric to ``steps``, of which the first is step 0."""
     samples = [metric.samples.get((row.kind, row.step), Sample()) for row in steps]
-    points = tuple(point(sample, row, n_items) for sample, row in zip(samples, steps, strict=True))
+    points = tuple(point(sample, row, n_items, metric.unit) for sample, row in zip(samples, steps, strict=True))
     usable = [p for p in points if p.usable]
     means = [p.mean for p in usable if p.mean is not None]
     if len(usable) < MIN_POINTS or usable[0].step != 0:
@@ -194,16 +196,17 @@ def respond(metric: Measured, kind: str, steps: Sequence[Step], n_items: int) ->
     )
 
 
-def point(sample: Sample, row: Step, n_items: int) -> Point:
+def point(sample: Sample, row: Step, n_items: int, unit: str = "") -> Point:
     """A sample's mean with its interval."""
     if sample.value is not None:
-        half = None if sample.stderr is None else 1.96 * sample.stderr
+        freedom = min(MAX_GROUPS, sample.n) - 1
+        half = None if sample.stderr is None else t_quantile(0.975, freedom) * sample.stderr
         low, high = (None, None) if half is None else (sample.value - half, sample.value + half)
         return Point(row.step, row.strength, sample.value, low, high, sample.n, n_items)
     known = [value for value in sample.values if value is not None]
     if not known:
         return Point(row.step, row.strength, None, None, None, 0, n_items)
-    mean, low, high = t_interval(known) if len(known) > 1 else (known[0], None, None)
+    mean, low, high = mean_interval(known, unit) if len(known) > 1 else (known[0], None, None)
     return Point(row.step, row.strength, mean, low, high, len(known), n_items)
 
 

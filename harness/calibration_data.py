@@ -132,6 +132,7 @@ def parse(data: bytes) -> CalibrationFile:
     top.only(MEMBERS)
     suite, key = parse_suite(top.at("suite"))
     top.at("environment").mapping()
+    top.at("environment").tree()
     known = {item.slug for item in suite.items}
     items = tuple(_known(node, known) for node in top.at("items").items())
     steps = tuple(_step(node) for node in top.at("steps").items())
@@ -144,7 +145,7 @@ def parse(data: bytes) -> CalibrationFile:
         if row not in rows:
             raise node.wrong(f"is of {row[0]} step {row[1]}, which is none of the steps")
         samples[label][row] = _parse_sample(node, len(items))
-    found = tuple(Measured(m.label, m.key, m.better, m.scope, samples[m.label]) for m in metrics)
+    found = tuple(Measured(m.label, m.key, m.better, m.scope, samples[m.label], m.unit) for m in metrics)
     return CalibrationFile(suite, key, parse_run(top.at("run")), metrics, Experiment(suite.label, items, steps, found))
 
 

@@ -20,7 +20,7 @@ from harness.errors import Refused
 from harness.power import Need, Variance, needs, variance_of
 from harness.published_sets import difference_of
 from harness.set_detail import SetDetail
-from harness.stats_intervals import POWER, detectable, mean_interval, t_interval, t_quantile
+from harness.stats_intervals import POWER, detectable, difference_interval, mean_interval, padded, t_quantile
 from harness.stats_sets import MAX_GROUPS, SetDifference, Spread, jackknife_p, recombined
 from harness.stats_tests import holm, sign_flip
 from harness.submission import PublishedMetric, PublishedSetScore, Submission
@@ -223,10 +223,10 @@ def _video(a: Submission, b: Submission, metric: PublishedMetric, alpha: float) 
     means = np.array([np.mean(seeds, axis=0) for seeds in cells.values()])
     differences = means[:, 1] - means[:, 0]
     level = 1 - alpha
-    mean, low, high = t_interval(differences, level)
+    mean, low, high = difference_interval(differences, metric.unit, level)
     # Where nothing differs there is nothing to test, and the family of the correction is one smaller.
     p = sign_flip(differences) if differences.any() else None
-    test = Difference(mean, low, high, p, None, detectable(differences, alpha))
+    test = Difference(mean, low, high, p, None, detectable(padded(differences, metric.unit), alpha))
     variance = variance_of({item: [y - x for x, y in seeds] for item, seeds in cells.items()})
     order = np.argsort(-np.abs(differences), kind="stable")[:MAX_GAPS]
     slugs = list(cells)

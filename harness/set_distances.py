@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import lapack
 
 from harness.errors import ItemError
 from harness.frechet import Moments
@@ -58,14 +59,16 @@ class FrechetPool:
     def _quick(self, keep: Mask) -> float:
         count = int(keep.sum())
         if count <= self.image.shape[1]:
-            gram = self._products[np.ix_(keep, keep)]
+            where = np.flatnonzero(keep)
+            gram = self._products.take(where, 0).take(where, 1)  # half the time of `np.ix_`
             mean = gram.mean(0)
-            gram += mean.mean() - mean - mean[:, None]
+            gram -= mean - mean.mean()
+            gram -= mean[:, None]
         else:
             image = self.image[keep]
             image -= image.mean(0)
             gram = image.T @ image
-        cross = np.sqrt(np.clip(np.linalg.eigvalsh(gram), 0, None)).sum() / np.sqrt(count - 1)
+        cross = np.sqrt(np.clip(_eigenvalues(gram), 0, None)).sum() / np.sqrt(count - 1)
         return self._without_cross(keep) - 2 * float(cross)
 
     def _without_cross(self, keep: Mask) -> float:
@@ -147,6 +150,17 @@ _FAST: tuple[Callable[[Features, Features], Pool], ...] = (
     lambda features, reference: KernelPool(features, reference, grouped=False),
     lambda features, reference: KernelPool(features, reference, grouped=True),
 )
+
+
+def _eigenvalues(symmetric: Float) -> Float:
+    """Of a symmetric matrix, which is overwritten: `numpy.linalg.eigvalsh` by its two steps, without its copies."""
+    work = int(lapack.dsytrd_lwork(len(symmetric), lower=1)[0])
+    _, diagonal, beside, _, _ = lapack.dsytrd(symmetric.T, lower=1, lwork=work, overwrite_a=1)
+    values: Float
+    values, failed = lapack.dsterf(diagonal, beside, overwrite_d=1, overwrite_e=1)
+    if failed:
+        raise np.linalg.LinAlgError("the eigenvalues of a Gram matrix did not converge")
+    return values
 
 
 def _pairs(features: Features, grouped: bool) -> tuple[Float, Float]:

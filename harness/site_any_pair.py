@@ -64,7 +64,7 @@ def _numbers(found: Comparisons, submissions: Sequence[Submission]) -> dict[str,
         "variants": [_variant(row) for row in rows],
         "metrics": [_metric(metric, rows) for metric in board.metrics],
         # Quantiles at 0.975, of t by degrees of freedom from 1 on: the script has no distributions of its own.
-        "t": [round(t_quantile(0.975, freedom), DIGITS) for freedom in range(1, max(sizes, default=1) + 1)],
+        "t": [round(t_quantile(0.975, freedom), DIGITS) for freedom in range(1, max(sizes, default=1) + 3)],
         "z": float(ndtri(0.975)),
         "groups": MAX_GROUPS,
         "pages": {f"{p.a.label} {p.b.label}": pair_path(board, p.a, p.b).rpartition("/")[2] for p in found.pairs},

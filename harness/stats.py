@@ -7,6 +7,7 @@ The item is the unit of every statistic: seeds of one item are averaged first (`
 | how good is a variant on a video metric? | mean of item means, t interval | `stats_intervals` |
 | how large is a rate (unit: share of videos)? | Wilson's; items as clusters where seeds disagree | `stats_intervals` |
 | is B better than A on the same items? | sign flips and t interval of paired differences | `stats_tests` |
+| how large is a difference of two rates? | the same with one item more of each sign | `stats_intervals` |
 | many comparisons at once | Holm's step-down correction | `stats_tests` |
 | how small a difference could be seen? | smallest detectable difference at 80 % power | `stats_intervals` |
 | how certain is a set distance? | delete-a-group jackknife over items, fixed reference | `stats_sets` |
@@ -23,6 +24,7 @@ from harness.stats_intervals import (
     POWER,
     Interval,
     detectable,
+    difference_interval,
     item_means,
     mean_interval,
     rate_interval,
@@ -53,6 +55,7 @@ __all__ = [
     "compare_sets",
     "contrast",
     "detectable",
+    "difference_interval",
     "holm",
     "item_means",
     "jackknife",

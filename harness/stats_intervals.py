@@ -97,6 +97,39 @@ def mean_interval(values: Sequence[float] | Float, unit: str, level: float = LEV
     return rate_interval(x, level) if shares else t_interval(x, level)
 
 
+def difference_interval(
+    differences: Sequence[float] | Float, unit: str, level: float = LEVEL, reach: float = 1.0
+) -> Interval:
+    """Mean and interval of one difference, or one contrast of several variants, per item of a column of this ``unit``.
+
+    A t interval with the standard error of `padded` differences.
+
+    Raises:
+        ValueError: fewer than two values, or one that is not finite.
+    """
+    x = finite(differences, 2)
+    y = padded(x, unit, reach)
+    mean, half = float(x.mean()), t_quantile((1 + level) / 2, len(y) - 1) * standard_error(y)
+    return Interval(mean, mean - half, mean + half)
+
+
+def padded(differences: Sequence[float] | Float, unit: str, reach: float = 1.0) -> Float:
+    """What the spread of differences is taken from: of a rate, they and one more of each sign.
+
+    Twenty videos that nobody calls dynamic on either side do not show that none ever would be, but their differences
+    have no spread. Bonett and Price (2012, "Adjusted Wald confidence interval for a difference of binomial proportions
+    based on paired data") count one more discordant item on each side; the 95 % interval then holds the truth in 95 %
+    of samples from 20 items on where a t interval comes down to 77 %. Columns in other units stay as they are.
+
+    Args:
+        reach: the largest difference there can be; 2 for an interaction.
+    """
+    x = finite(differences, 2)
+    if unit != RATE or bool((np.abs(x) > reach).any()):
+        return x
+    return np.concatenate([x, [reach, -reach]])
+
+
 def item_means(values: ArrayLike, items: ArrayLike) -> tuple[NDArray[np.str_], Float]:
     """Average seeds within items: the sorted distinct ``items`` and the mean of the ``values`` [N] of each.
 

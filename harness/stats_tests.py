@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from harness.stats_intervals import LEVEL, Float, detectable, finite, t_interval
+from harness.stats_intervals import LEVEL, Float, detectable, difference_interval, finite, padded
 
 EXACT_ITEMS = 20  # up to here all 2^n sign patterns are enumerated
 DRAWS = 20_000
@@ -22,7 +22,7 @@ TOLERANCE = 1 - 1e-9
 class Paired:
     """The first minus the second over their common items.
 
-    ``low`` and ``high`` bound the mean difference (t interval); ``p`` is two-sided, from sign flips; ``detectable`` is
+    ``low`` and ``high`` bound the mean difference; ``p`` is two-sided, from sign flips; ``detectable`` is
     the smallest true difference that this many items with this spread would find with probability 0.8.
     """
 
@@ -46,15 +46,20 @@ def paired(first: Sequence[float] | Float, second: Sequence[float] | Float, leve
     return of_differences(a - b, level)
 
 
-def of_differences(differences: Sequence[float] | Float, level: float = LEVEL) -> Paired:
+def of_differences(
+    differences: Sequence[float] | Float, level: float = LEVEL, unit: str = "", reach: float = 1.0
+) -> Paired:
     """The same from one difference, or one contrast of several variants, per item.
+
+    Args:
+        unit, reach: as in `harness.stats_intervals.padded`.
 
     Raises:
         ValueError: fewer than two values, or one that is not finite.
     """
     x = finite(differences, 2)
-    mean, low, high = t_interval(x, level)
-    return Paired(len(x), mean, low, high, sign_flip(x), detectable(x, 1 - level))
+    mean, low, high = difference_interval(x, unit, level, reach)
+    return Paired(len(x), mean, low, high, sign_flip(x), detectable(padded(x, unit, reach), 1 - level))
 
 
 def sign_flip(differences: Sequence[float] | Float) -> float:

@@ -27,13 +27,16 @@ MIN_SIZE = 256  # it was trained on 480x720: from far below that comes nothing t
 
 @dataclass(frozen=True)
 class CogVideoX:
-    """Settings of one row; every field enters the key. ``lora`` says whether ExVideo's is merged into the base."""
+    """Settings of one row; every field enters the key. ``lora`` says whether ExVideo's is merged into the base.
+
+    ``dtype`` is what everything is loaded in on a GPU; a CPU computes in single precision.
+    """
 
     lora: bool = False
     steps: int = 100
     guidance: float = 7.0
     max_tokens: int = 226
-    half: bool = True
+    dtype: str = "bfloat16"
 
     def needs(self) -> Needs:
         base = base_weights()
@@ -67,15 +70,12 @@ class _Generator:
     """A loaded base, with the LoRA merged or without."""
 
     def __init__(self, config: CogVideoX, device: str) -> None:
-        import torch
-
-        from harness.exvideo.base import usable_device
+        from harness.exvideo.base import loading_dtype, usable_device
         from harness.exvideo.cogvideo import load_pipeline, merge_lora, read_lora
 
         weights = config.needs().weights
-        dtype = torch.bfloat16 if config.half and device != "cpu" else torch.float32
         self.config, self.device = config, usable_device(device)
-        self.pipe = load_pipeline(base_place(base_weights()), dtype)
+        self.pipe = load_pipeline(base_place(base_weights()), loading_dtype(config.dtype, device))
         self.merged = 0
         if config.lora:
             path = resolve_weight(weights[-1])

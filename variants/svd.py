@@ -66,7 +66,8 @@ class SvdVariant:
     in a checkpoint is told by its header, ``conv`` and ``positions`` say what it must hold. ``latent_factor`` is the
     scale of the latents; without it the checkpoint's own, or else the autoencoder's. ``contrast`` and
     ``normalise_frames`` are what the authors' pipeline does to latents before decoding. ``posthoc`` takes a part out
-    of a trained extension. ``half`` loads everything in half precision on a GPU; a CPU computes in single precision.
+    of a trained extension. ``dtype`` is what everything is loaded in on a GPU: ``float16``, ``bfloat16`` or
+    ``float32``; a CPU computes in single precision.
     """
 
     checkpoint: str = ""
@@ -87,7 +88,7 @@ class SvdVariant:
     chain: int | None = None
     posthoc: str = ""
     fast_decoder: bool = False
-    half: bool = True
+    dtype: str = "float16"
 
     def needs(self) -> Needs:
         base = base_weights()
@@ -154,14 +155,12 @@ class _Generator:
     def __init__(self, config: SvdVariant, device: str) -> None:
         import dataclasses
 
-        import torch
-
-        from harness.exvideo.base import align, load_base, usable_device
+        from harness.exvideo.base import align, load_base, loading_dtype, usable_device
         from harness.exvideo.execution import Execution
 
         weights = config.needs().weights
         paths = {weight.name: resolve_weight(weight) for weight in weights}
-        dtype = torch.float16 if config.half and device != "cpu" else torch.float32
+        dtype = loading_dtype(config.dtype, device)
         tiny = paths["taesd"].parent if config.fast_decoder else None
         # On the CPU first: each part moves to the device when it is used, and with offloading back again.
         loaded = load_base(base_place(weights), "cpu", dtype, fast_decoder=tiny)

@@ -32,6 +32,7 @@ BACKBONE = ("unet", "image_encoder")
 # What to type for a base that is whole.
 FOLDER = "harness doctor --fetch 'svd-*' for SVD-XT; another base: hf download ID --local-dir DIR, and name DIR"
 TINY = "harness doctor --fetch taesd"
+DTYPES = ("float16", "bfloat16", "float32")
 VAES = {"AutoencoderKLTemporalDecoder": AutoencoderKLTemporalDecoder, "AutoencoderTiny": AutoencoderTiny}
 
 
@@ -177,6 +178,22 @@ def _load_folder(source: str | Path, folder: Path, dtype: torch.dtype) -> tuple[
     except UNLOADABLE as error:
         raise _missing(source, reason(error), FOLDER, folder) from error
     return unet, vae, tower, scheduler
+
+
+def loading_dtype(name: str, device: str | torch.device) -> torch.dtype:
+    """The dtype in which a model is loaded: ``name`` on a GPU, float32 on a CPU whatever the name.
+
+    Raises:
+        UsageError: E-SETTINGS, not the name of a dtype that models are loaded in.
+    """
+    if name not in DTYPES:
+        raise UsageError(
+            *("E-SETTINGS", f"There is no dtype '{name}' to load a model in."),
+            where=f'dtype: str = "{name}" in the variant',
+            why="models are loaded in single precision or one of the two halves of it",
+            fix=f'dtype: str = "{DTYPES[0]}", or one of {", ".join(DTYPES[1:])}',
+        )
+    return torch.float32 if torch.device(device).type == "cpu" else getattr(torch, name)
 
 
 def usable_device(device: str | torch.device) -> torch.device:

@@ -30,8 +30,8 @@ def to_frames(pixels: Tensor) -> NDArray[np.uint8]:
         raise ItemError(
             "E-NAN",
             "The decoded video has values that are not finite.",
-            why="an overflow, most often of half precision",
-            fix="the same variant in bfloat16 or float32",
+            why="an overflow, most often of a row that is loaded in half precision",
+            fix='harness new variant NAME --from ROW, with dtype: str = "bfloat16"',
         )
     unit = (pixels.float() / 2 + 0.5).clamp_(0, 1)
     frames: NDArray[np.uint8] = unit.mul_(255).round_().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()

@@ -31,6 +31,13 @@
     return { value: value, low: value ? centre - half : 0, high: value < 1 ? centre + half : 1 };
   }
 
+  // The difference of two rates: its spread is taken with one more item of each sign (Bonett and Price 2012).
+  function rates(differences) {
+    var found = estimate(differences), wide = estimate(differences.concat([1, -1])), half = (wide.high - wide.low) / 2;
+    if (differences.some(function (d) { return Math.abs(d) > 1; })) return found;
+    return { value: found.value, low: found.value - half, high: found.value + half };
+  }
+
   // Seeds that both have, averaged within the item; items that both have.
   function common(a, b) {
     var found = [];
@@ -48,7 +55,7 @@
     if (items.length < 2) return "fewer than two items have a value on both sides";
     var differences = items.map(function (i) { return i.b - i.a; }), first = items.map(function (i) { return i.a; });
     var furthest = items.slice().sort(function (x, y) { return Math.abs(y.b - y.a) - Math.abs(x.b - x.a); })[0];
-    var spread = deviation(first), difference = estimate(differences);
+    var spread = deviation(first), difference = (interval === rate ? rates : estimate)(differences);
     return {
       a: interval(first), b: interval(items.map(function (i) { return i.b; })), difference: difference, n: items.length,
       sds: spread ? difference.value / spread : null, item: furthest.b === furthest.a ? "" : furthest.item

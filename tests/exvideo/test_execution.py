@@ -12,9 +12,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch._dynamo.testing import CompileCounter
 
 from harness.errors import UsageError
-from harness.exvideo.base import Components, load_base
+from harness.exvideo.base import DTYPES, Components, load_base, loading_dtype
 from harness.exvideo.execution import (
     LIGHT_ELEMENTS,
     MAX_ELEMENTS,
@@ -26,6 +27,7 @@ from harness.exvideo.execution import (
     largest_tensor,
     resident,
 )
+from harness.exvideo.extension import ExtensionConfig, extend
 from harness.exvideo.pipeline import SamplingSettings, generate
 from harness.exvideo.svd_xt import skeleton
 from harness.exvideo.tiles import decode_tiled, ramp, starts
@@ -50,6 +52,34 @@ def make(base: Components, execution: Execution) -> NDArray[np.uint8]:
 def test_how_a_clip_is_computed_does_not_change_it(base: Components, change: dict[str, Any]) -> None:
     plain, other = make(base, Execution()), make(base, Execution(**change))
     assert np.abs(plain.astype(int) - other.astype(int)).max() <= 1  # a level, where rounding falls on an edge
+
+
+@pytest.mark.slow
+def test_an_extended_unet_compiles_as_one_graph_that_computes_the_same() -> None:
+    config = ExtensionConfig(num_frames=6, conv="identity", positions="learn_reflect", max_id=5, repeat_length=4)
+    unet, inputs = extend(tiny_unet(), config), unet_inputs(6)
+    plain = run_unet(unet, inputs)
+    graphs = CompileCounter()  # traces as any backend does, and leaves the kernels to torch
+    unet.compile(backend=graphs, fullgraph=True)
+    assert torch.equal(run_unet(unet, inputs), plain)
+    assert graphs.frame_count == 1
+
+
+@pytest.mark.slow
+def test_a_base_in_bfloat16_makes_nearly_the_same_clip(base: Components, tiny_base: Path) -> None:
+    plain = make(base, Execution()).astype(int)
+    short = make(load_base(tiny_base, dtype=torch.bfloat16), Execution()).astype(int)
+    assert 0 < np.abs(plain - short).mean() < 2
+
+
+def test_a_gpu_loads_what_a_row_names_and_a_cpu_in_single_precision() -> None:
+    assert [loading_dtype(name, "cuda:1") for name in DTYPES] == [torch.float16, torch.bfloat16, torch.float32]
+    assert {loading_dtype(name, "cpu") for name in DTYPES} == {torch.float32}
+    for device in ("cpu", "cuda"):
+        with pytest.raises(UsageError) as caught:
+            loading_dtype("half", device)
+        assert caught.value.code == "E-SETTINGS"
+        assert 'dtype: str = "float16"' in caught.value.fix
 
 
 def test_lighter_means_offloading_then_single_branches_then_pieces() -> None:

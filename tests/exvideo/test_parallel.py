@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,23 +36,14 @@ from tests.exvideo.test_objective import clips
 from tests.exvideo.videos import save_video
 
 LAUNCH = ("--multi_gpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no")
-TELL = """
-import json, os, pathlib, sys
-pathlib.Path(sys.argv[1], os.environ["RANK"]).write_text(json.dumps(dict(os.environ)))
-"""
 
 
-def launched(folder: Path, port: str) -> list[dict[str, str]]:
-    """The variables that ``accelerate launch`` gives to each of two processes, here on the CPU.
-
-    But one: the launcher, which would have kept the store in which they find each other, has gone.
-    """
-    (folder / "tell.py").write_text(TELL)
-    launcher = [sys.executable, "-m", "accelerate.commands.launch", *LAUNCH, "--main_process_port", port]
+def launched(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """``accelerate launch`` with two processes of the harness, here on the CPU."""
+    launcher = [sys.executable, "-m", "accelerate.commands.launch", *LAUNCH, "--main_process_port", free_port()]
     environment = {**os.environ, "ACCELERATE_USE_CPU": "true"}
-    subprocess.run([*launcher, str(folder / "tell.py"), str(folder)], check=True, capture_output=True, env=environment)
-    alone = {"TORCHELASTIC_USE_AGENT_STORE": "False"}
-    return [json.loads((folder / str(rank)).read_text()) | alone for rank in range(2)]
+    line = [*launcher, "-m", "harness", *arguments]
+    return subprocess.run(line, check=False, capture_output=True, text=True, env=environment, timeout=250)
 
 
 def announced(*flags: str) -> dict[str, str]:
@@ -64,10 +55,11 @@ def announced(*flags: str) -> dict[str, str]:
     return {name: value for name, value in variables.items() if "FSDP" in name}
 
 
-@pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
-    """See `launched`."""
-    return launched(tmp_path_factory.mktemp("launched"), free_port())
+def sharing() -> list[dict[str, str]]:
+    """The variables of each of two processes that share one model on the CPU, which find each other by themselves."""
+    shared = announced() | {"ACCELERATE_USE_CPU": "true", "ACCELERATE_MIXED_PRECISION": "no"}
+    shared |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port(), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    return [shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(2)]
 
 
 def free_port() -> str:
@@ -213,22 +205,22 @@ def test_batches_that_make_a_step_together_are_one_batch(config: PosttuneConfig,
 
 
 @pytest.mark.slow
-def test_two_processes_are_one_with_twice_the_batch(
-    config: PosttuneConfig, nursery: Nursery, two: list[dict[str, str]], tmp_path: Path
+def test_two_processes_that_accelerate_launches_are_one_with_twice_the_batch(
+    config: PosttuneConfig, tmp_path: Path
 ) -> None:
     one = posttune(dataclasses.replace(config, batch=2, accumulate=2))
     out = tmp_path / "y.safetensors"
-    said = [tmp_path / f"said-{rank}" for rank in range(2)]
-    nursery.start([(command(config, out), env, path) for env, path in zip(two, said, strict=True)])
-    assert nursery.wait() == [0, 0], "".join(path.with_suffix(".err").read_text()[-3000:] for path in said)
-    assert "".join(path.with_suffix(".out").read_text() for path in said).splitlines() == [str(out)]
-    assert sum(path.with_suffix(".err").read_text().count("3/3  held-out loss") for path in said) == 1
+    said = launched(command(config, out))
+    assert said.returncode == 0, said.stderr[-3000:]
+    assert said.stdout.splitlines() == [str(out)]
+    assert said.stderr.count("3/3  held-out loss") == 1
+    assert read_header(out).training["recipe"]["processes"] == 2
     same_course(one.path, out)
 
 
 @pytest.mark.slow
 def test_sharded_processes_go_on_with_a_state_and_leave_one_that_one_process_goes_on_with(
-    config: PosttuneConfig, nursery: Nursery, two: list[dict[str, str]], tmp_path: Path
+    config: PosttuneConfig, nursery: Nursery, tmp_path: Path
 ) -> None:
     """One process begins, two that shard the model go on to the end, and of a state of theirs one process does."""
     whole = posttune(dataclasses.replace(config, batch=4))
@@ -236,8 +228,7 @@ def test_sharded_processes_go_on_with_a_state_and_leave_one_that_one_process_goe
     with pytest.raises(KeyboardInterrupt):
         posttune(begun, should_stop=lambda: begun.log_path.exists() and '"loss"' in begun.log_path.read_text())
     assert step_of(begun.state_path) == 1
-    own = announced() | {"MASTER_PORT": free_port()}
-    variables = [env | own for env in two]
+    variables = sharing()
     said = [tmp_path / f"said-{rank}" for rank in range(2)]
     line = command(config, begun.out, "--save-minutes", "0")
     first, _ = nursery.start([(line, env, path) for env, path in zip(variables, said, strict=True)])

@@ -144,7 +144,7 @@ def test_a_time_limit_writes_what_there_is_and_the_same_call_continues(config: P
 
 def test_another_recipe_does_not_continue_a_state(config: PosttuneConfig) -> None:
     with pytest.raises(KeyboardInterrupt):
-        posttune(config, should_stop=StopAfter(1))
+        posttune(config, should_stop=config.log_path.exists)
     with pytest.raises(Refused) as caught:
         posttune(dataclasses.replace(config, lr=1e-5))
     assert caught.value.code == "E-RESUME"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import shlex
 import shutil
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from torch import nn
 
 from harness.cli import run_app
 from harness.errors import CannotStart
@@ -201,6 +203,18 @@ def test_a_video_is_the_same_when_it_is_made_lighter(here: Path) -> None:
     lighter, notes = make(ExVideo(), lighter=3)
     assert notes["lightened"] == ["parts of the model wait on the CPU", "feed-forward layers in pieces"]
     assert np.abs(frames.astype(int) - lighter.astype(int)).max() <= 1
+
+
+@pytest.mark.slow
+def test_a_unet_is_compiled_on_demand_after_it_is_extended(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[nn.Module] = []
+    monkeypatch.setattr(nn.Module, "compile", partialmethod(compiled.append))
+    assert make(ExVideo())[1]["compiled"] is False
+    assert not compiled
+    monkeypatch.setenv("HARNESS_COMPILE", "1")
+    assert make(ExVideo())[1]["compiled"] is True
+    (unet,) = compiled
+    assert any(isinstance(module, nn.Conv3d) for module in unet.modules())
 
 
 @pytest.mark.slow

@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from harness.stats import detectable, item_means, mean_interval, rate_interval, t_interval, wilson_interval
+from harness.stats import (
+    detectable,
+    difference_interval,
+    item_means,
+    mean_interval,
+    of_differences,
+    rate_interval,
+    t_interval,
+    wilson_interval,
+)
 from harness.stats_intervals import RATE
 
 
@@ -41,6 +50,17 @@ def test_a_column_is_a_rate_by_its_unit_and_only_with_shares() -> None:
     assert mean_interval(yes, RATE) == wilson_interval(2, 40)
     assert mean_interval(yes, "dB") == t_interval(yes)
     assert mean_interval([0.0, 2.0], RATE) == t_interval([0.0, 2.0])
+
+
+def test_a_difference_of_rates_that_nobody_saw_has_a_width() -> None:
+    same = [0.0] * 20
+    assert difference_interval(same, "dB") == (0, 0, 0)
+    mean, low, high = difference_interval(same, RATE)
+    assert (mean, low) == (0, -high)
+    assert high == pytest.approx(scipy_stats.t.ppf(0.975, 21) * np.sqrt(2 / 21 / 22))
+    assert difference_interval(same, RATE, reach=2).high == pytest.approx(2 * high)
+    assert difference_interval([0.0, 3.0], RATE) == t_interval([0.0, 3.0])  # no shares, whatever the unit says
+    assert of_differences(same, unit=RATE).detectable > 0
 
 
 def test_seeds_are_averaged_within_items() -> None:

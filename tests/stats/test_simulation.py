@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy import stats as scipy_stats
+from scipy.special import ndtri
 
 from harness.frechet import frechet_distance, kernel_distance
 from harness.model import Features
@@ -16,6 +17,7 @@ from harness.ranks import SetResult, beats, rank_sets, ranks_of
 from harness.stats import (
     compare_sets,
     detectable,
+    difference_interval,
     item_means,
     jackknife,
     jackknife_p,
@@ -26,6 +28,7 @@ from harness.stats import (
     t_interval,
     wilson_interval,
 )
+from harness.stats_intervals import RATE
 
 pytestmark = pytest.mark.slow
 
@@ -103,6 +106,21 @@ def test_rates_over_seeds_cover_with_items_as_clusters_and_not_with_videos_as_it
     naive = wilson_covered(videos.sum((0, 2)), 5 * n, 0.5)
     assert clusters >= 0.93
     assert naive < 0.85
+
+
+@pytest.mark.parametrize("n", [20, 50, 100])
+@pytest.mark.parametrize("rates", [(0.05, 0.05), (0.02, 0.1), (0.5, 0.5), (0.9, 0.97)])
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_intervals_of_a_difference_of_rates_cover(
+    rates: tuple[float, float], n: int, seeds: int, rng: np.random.Generator
+) -> None:
+    # Items that are hard for one row are hard for the other (correlation 0.6). A t interval falls to 84 % here.
+    common = rng.standard_normal((TIMES, n, 1))
+    answers = [
+        np.sqrt(0.6) * common + np.sqrt(0.4) * rng.standard_normal((TIMES, n, seeds)) < ndtri(rate) for rate in rates
+    ]
+    differences = answers[1].mean(2) - answers[0].mean(2)
+    assert covered([difference_interval(x, RATE) for x in differences], rates[1] - rates[0]) >= 0.94
 
 
 def test_intervals_over_items_cover_where_intervals_over_videos_do_not(rng: np.random.Generator) -> None:

@@ -21,7 +21,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
             "kill.py",
             ["| tables other than the undisturbed one | 0 |", "| videos made again after they were committed | 0 |"],
         ),
-        ("overhead.py", ["| bare loop |", "| harness |", "| scoring workers |", "\n| 2 |"]),
+        ("overhead.py", ["| bare loop |", "| the harness adds |", "| scoring workers |", "\n| 2 |"]),
         # It measures the most memory that its process ever held.
         ("clip_128.py", ["| warp_error |", "| flow_smoothness |", "| decode |", "peak memory"]),
     ],

@@ -34,6 +34,7 @@ from harness.export import suite_record
 from harness.jsonread import JsonError
 from harness.model import Direction
 from harness.stats import t_interval
+from harness.stats_intervals import RATE
 from harness.submission import Submission
 from tests.unit.results import Made, metric, suite
 
@@ -120,7 +121,15 @@ def test_a_set_metric_is_judged_by_its_standard_error() -> None:
     response = found(run).metrics[0].to("haze")
     assert response.effect == pytest.approx(5 / (0.5 * 4))
     assert response.verdict == "sees"
-    assert (response.points[0].low, response.points[0].high) == pytest.approx((9.02, 10.98))
+    assert (response.points[0].low, response.points[0].high) == pytest.approx((8.934, 11.066), abs=1e-3)  # t, 15
+
+
+def test_a_rate_has_an_interval_where_every_clip_says_the_same() -> None:
+    flat = experiment([[0.0] * 4] * 6)
+    (metric,) = flat.metrics
+    (point, *_) = found(replace(flat, metrics=(replace(metric, unit=RATE),))).metrics[0].to("haze").points
+    assert (point.mean, point.low) == (0, 0)
+    assert point.high == pytest.approx(0.49, abs=0.01)
 
 
 def test_without_the_clean_row_or_without_faults_there_is_no_calibration() -> None:
