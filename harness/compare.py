@@ -148,7 +148,7 @@ def compare(
         len(a.suite.seeds),
         a.variant.label,
         b.variant.label,
-        (_mean_seconds(a), _mean_seconds(b)),
+        (a.seconds_per_video, b.seconds_per_video),
         alpha,
         family,
         tuple(judged),
@@ -350,11 +350,6 @@ def _with_needs(column: Column, percent: float | None, alpha: float) -> Column:
 
 def _estimate(score: PublishedSetScore) -> Estimate:
     return Estimate(score.value, score.ci_low, score.ci_high)
-
-
-def _mean_seconds(submission: Submission) -> float | None:
-    times = [row.seconds for row in submission.rows if row.seconds is not None]
-    return float(np.mean(times)) if times else None
 
 
 def _raise(a: Submission, b: Submission, difference: str) -> NoReturn:

@@ -79,7 +79,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class BoardRow:
-    """One variant. ``seconds`` is the mean time to make one video, ``memory`` the most bytes that one took on a GPU.
+    """One variant. ``seconds`` is the median time to make one video, ``memory`` the most bytes that one took on a GPU.
 
     Both are None where nothing is known of it.
     """
@@ -234,13 +234,12 @@ def _set_sizes(submissions: Iterable[Submission]) -> Mapping[str, int]:
 
 def _row(submission: Submission, metrics: Iterable[PublishedMetric], sizes: Mapping[str, int]) -> BoardRow:
     rows = submission.rows
-    times = [row.seconds for row in rows if row.seconds is not None]
     return BoardRow(
         submission.variant,
         tuple(_cell(submission, metric, sizes) for metric in metrics),
         len({row.item for row in rows}),
         len(rows),
-        fmean(times) if times else None,
+        submission.seconds_per_video,
         submission.run.git_dirty is True,
         max((row.peak_vram_bytes for row in rows if row.peak_vram_bytes is not None), default=None),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any, cast
 
 from harness import jsonread
@@ -133,6 +134,12 @@ class Submission:
     failures: Mapping[str, int]
     set_scores: tuple[PublishedSetScore, ...]
     rows: tuple[PublishedRow, ...]
+
+    @property
+    def seconds_per_video(self) -> float | None:
+        """The median: a first video that warms up, and a few made on a busy machine, leave it alone."""
+        times = [row.seconds for row in self.rows if row.seconds is not None]
+        return median(times) if times else None
 
 
 def relative_path(suite: str, suite_version: int, variant: str, revision: int) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from statistics import median
 from typing import Any
 
 from harness.calibration import Calibration, Experiment, Measured, Sample, Step, analyse, as_records, step_of
@@ -84,7 +85,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class SummaryRow:
-    """One variant: its cells in the order of the columns, and the mean seconds of making a video."""
+    """One variant: its cells in the order of the columns, and the median seconds of making a video."""
 
     name: str
     revision: int
@@ -212,7 +213,7 @@ def _row(
     )
     known = (recorded.seconds.get(unit.gen_key) for unit in row.units)
     times = [seconds for seconds in known if seconds is not None]
-    seconds = sum(times) / len(times) if times else None
+    seconds = median(times) if times else None
     return SummaryRow(row.spec.name, row.spec.revision, row.spec.role, row.spec.family, cells, seconds)
 
 
