@@ -38,10 +38,10 @@ from tests.exvideo.videos import save_video
 LAUNCH = ("--multi_gpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no")
 
 
-def launched(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """``accelerate launch`` with two processes of the harness, here on the CPU."""
+def launched(arguments: Sequence[str], scratch: Path) -> subprocess.CompletedProcess[str]:
+    """``accelerate launch`` with two processes of the harness, here on the CPU. The launcher leaves files in scratch."""
     launcher = [sys.executable, "-m", "accelerate.commands.launch", *LAUNCH, "--main_process_port", free_port()]
-    environment = {**os.environ, "ACCELERATE_USE_CPU": "true"}
+    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "TMPDIR": str(scratch)}
     line = [*launcher, "-m", "harness", *arguments]
     return subprocess.run(line, check=False, capture_output=True, text=True, env=environment, timeout=250)
 
@@ -210,7 +210,7 @@ def test_two_processes_that_accelerate_launches_are_one_with_twice_the_batch(
 ) -> None:
     one = posttune(dataclasses.replace(config, batch=2, accumulate=2))
     out = tmp_path / "y.safetensors"
-    said = launched(command(config, out))
+    said = launched(command(config, out), tmp_path)
     assert said.returncode == 0, said.stderr[-3000:]
     assert said.stdout.splitlines() == [str(out)]
     assert said.stderr.count("3/3  held-out loss") == 1
