@@ -19,7 +19,7 @@ from harness.paths import feature_relpath, reference_relpath
 from harness.registry import ExtractorSpec, MetricSpec
 from harness.scoring import ScoreStage, checked_rows, load_rows
 from harness.set_detail import at_infinity, small_n, window_curve
-from harness.shelf import local
+from harness.shelf import keep, local
 from harness.spool import write_atomic
 from harness.stats import Spread, jackknife
 from harness.tasks import AggregateTask, Fault, ReferenceTask
@@ -117,7 +117,8 @@ class SetStage:
     def _reference(self, name: str, count: int) -> Features:
         """Features of the first ``count`` clips; computed clips are kept, so that a larger count only adds."""
         spec, network = self.scoring.extractor(name)
-        path = self.bench.results / reference_relpath(cache_key(self.bench.suite.reference_key, spec))
+        relpath = reference_relpath(cache_key(self.bench.suite.reference_key, spec))
+        path = local(self.bench.results, relpath)
         blocks = read_blocks(path)
         missing = islice(self.bench.suite.reference(), len(blocks), max(count, len(blocks)))
         fps = self.bench.suite.suite.protocol.fps
@@ -125,6 +126,7 @@ class SetStage:
         if added:
             blocks += added
             write_blocks(path, blocks)
+            keep(self.bench.results, relpath)
         if len(blocks) < count:
             raise ItemError(
                 "E-REFERENCE", f"The reference set has {len(blocks)} clips, {count} are needed for equal numbers."

@@ -18,6 +18,7 @@ from harness.coordinator import Coordinator, Outcome, Watcher
 from harness.disk import as_full_allows
 from harness.engines.base import Engine
 from harness.engines.local import LocalEngine, WorkerSettings
+from harness.engines.parcels import bring_leftovers
 from harness.environment import git_state, new_run_id
 from harness.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_PARTIAL
 from harness.lock import FolderLock
@@ -26,7 +27,7 @@ from harness.paths import database, run_folder, scratch, spool
 from harness.plan import Have, Made, Plan, check_complete, check_disk, make_plan
 from harness.queries import RunRecord
 from harness.registry import MetricSpec, VariantSpec, source_digest
-from harness.shelf import set_shelf
+from harness.shelf import set_shelf, shelf_of
 from harness.spool import sweep
 from harness.status import now, write_status
 from harness.store import Store
@@ -157,9 +158,12 @@ def _coordinator(
 ) -> Coordinator:
     """The loop with its engine, whose workers are started here."""
     results, allowed = options.results, options.max_failures
-    devices = wishes.machine.devices if any(row.spec.config.needs().gpu for row in plan.runnable) else ("cpu",)
+    on_gpu = frozenset(row.spec.name for row in plan.runnable if row.spec.config.needs().gpu)
+    devices = wishes.machine.devices if on_gpu else ("cpu",)
     plugins = tuple(wishes.registry.files)  # those of harness.toml too: a worker may run elsewhere
-    settings = WorkerSettings(results, options.suite, run_id, plugins, devices, options.threads, options.workers)
+    settings = WorkerSettings(
+        results, options.suite, run_id, plugins, devices, options.threads, options.workers, on_gpu
+    )
     names = {column.extractor_key: column.spec.extractor for column in plan.columns if column.extractor_key}
     return Coordinator(
         plan,
@@ -180,6 +184,8 @@ def _coordinator(
 def recover(results: Path, wishes: Wishes) -> list[str]:
     """Index what earlier runs left behind and mark those that did not end. Only with the folder locked."""
     notes = []
+    if (shelf := shelf_of(results)) and (sent := bring_leftovers(shelf, results)):
+        notes.append(f"fetched {sent} parcels that jobs of an earlier run had sent")
     removed = _remove_half_written(results)
     had_index = database(results).is_file()
     with Store(results, wait=PATIENCE) as store:

@@ -71,19 +71,64 @@ class Shelf:
         write_atomic(results / relpath, data)
         return True
 
-    def names(self) -> frozenset[str]:
-        """The relative paths of everything on the shelf, from one listing.
+    def names(self, below: str = "") -> frozenset[str]:
+        """The relative paths of everything on the shelf, or below one folder of it, from one listing.
 
         Raises:
             CannotStart: E-ARTEFACTS, it cannot be listed.
         """
         filesystem, root = self._place
+        place = f"{root}/{below}".rstrip("/")
         try:
             filesystem.invalidate_cache()
-            found = filesystem.find(root) if filesystem.exists(root) else []
+            found = filesystem.find(place) if filesystem.exists(place) else []
         except Exception as error:
             raise unusable(self.url, error) from error
         return frozenset(str(path)[len(root) :].lstrip("/") for path in found)
+
+    def write(self, relpath: str, data: bytes) -> None:
+        """Put a small file on the shelf, in place of what was there.
+
+        Raises:
+            ItemError: E-ARTEFACTS, retryable.
+        """
+        filesystem, root = self._place
+        remote = f"{root}/{relpath}"
+        try:
+            filesystem.makedirs(remote.rpartition("/")[0], exist_ok=True)
+            filesystem.pipe_file(remote, data)
+        except Exception as error:
+            raise _failed("written", relpath, self.url, error) from error
+
+    def read(self, relpath: str) -> bytes | None:
+        """A small file of the shelf; None where there is none.
+
+        Raises:
+            ItemError: E-ARTEFACTS, retryable.
+        """
+        filesystem, root = self._place
+        try:
+            filesystem.invalidate_cache(f"{root}/{relpath}")
+            data: bytes = filesystem.cat_file(f"{root}/{relpath}")
+        except FileNotFoundError:
+            return None
+        except Exception as error:
+            raise _failed("read", relpath, self.url, error) from error
+        return data
+
+    def remove(self, relpath: str) -> None:
+        """Take a file, or a folder with all that is in it, off the shelf.
+
+        Raises:
+            ItemError: E-ARTEFACTS, retryable.
+        """
+        filesystem, root = self._place
+        try:
+            filesystem.rm(f"{root}/{relpath}", recursive=True)
+        except FileNotFoundError:
+            return
+        except Exception as error:
+            raise _failed("removed", relpath, self.url, error) from error
 
     def check(self) -> None:
         """See that it can be written to and read from.

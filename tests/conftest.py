@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
+
+from tests.bucket import opened
 
 # How long an example takes depends on what else the machine does; pytest-timeout bounds the whole test.
 settings.register_profile("project", deadline=None)
@@ -44,6 +47,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByGroup:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the groups first, so that nothing large is begun last."""
     items.sort(key=lambda item: group(item.nodeid) not in GROUPS)
+
+
+@pytest.fixture
+def bucket() -> Iterator[str]:
+    """The URL of a folder in a bucket."""
+    with opened() as url:
+        yield url
 
 
 def pytest_collection_finish() -> None:

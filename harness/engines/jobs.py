@@ -1,16 +1,16 @@
-"""Workers as jobs that a cluster starts: short arrays of tasks over a shared results folder.
+"""Workers as jobs that a cluster starts, each with a handful of tasks of one kind.
 
-A job takes a handful of tasks of one kind, loads what they need once, and appends an event line for each to a file of
-its own under ``runs/<run>/jobs``; envelopes and artefacts go where any worker's do. The coordinator reads those files,
-so that a job that dies costs the task in hand: what it had not begun is handed to the next. A job ends before its next
-task when it is told to, or when the coordinator has not been heard of for ten minutes.
+A job loads what its tasks need once, and leaves an event line for each in a file of its own under ``runs/<run>/jobs``;
+envelopes and artefacts go where any worker's do. The coordinator reads those files, so that a job that dies costs the
+task in hand: what it had not begun is handed to the next. A job ends before its next task when it is told to, or when
+the coordinator has not been heard of for ten minutes. What a job does is in `harness.engines.job`; where its node does
+not see the results folder, everything travels over the shelf, see `harness.engines.parcels`.
 
-What starts a job is in `harness.engines.slurm` and `harness.engines.ray`.
+What starts jobs is in `harness.engines.slurm` and `harness.engines.ray`.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,14 +20,14 @@ from typing import Any, Protocol
 
 from harness.engines.backlog import Backlog
 from harness.engines.local import WorkerSettings
+from harness.engines.parcels import Courier
 from harness.errors import UsageError
 from harness.paths import run_folder
+from harness.shelf import shelf_of
 from harness.spool import write_atomic
-from harness.status import STATUS_NAME
-from harness.tasks import Event, Fault, GenerateTask, Task, dump_event, dump_task, parse_event, parse_task
+from harness.tasks import Event, Fault, GenerateTask, Task, dump_task, parse_event
 
 TASKS_A_JOB = 8
-HEARTBEAT_SECONDS = 600.0
 POLL_SECONDS = 0.5
 CLOSE_SECONDS = 3600.0
 
@@ -77,7 +77,26 @@ class Job(Protocol):
         ...
 
 
-Submit = Callable[[WorkerSettings, str, list[str]], Job]
+@dataclass(frozen=True)
+class Order:
+    """What one job is to do, on whatever node it begins.
+
+    Args:
+        lines: its tasks.
+        gpu: whether one of them makes videos that need a GPU.
+        shelf: where results go from a node that does not see the results folder; empty where there is no shelf.
+        plugins: the text of each plugin file, for such a node.
+    """
+
+    settings: WorkerSettings
+    name: str
+    lines: tuple[str, ...]
+    gpu: bool = False
+    shelf: str = ""
+    plugins: Mapping[str, str] = field(default_factory=dict)
+
+
+Submit = Callable[[Sequence[Order]], Sequence[Job]]
 
 
 @dataclass
@@ -92,21 +111,25 @@ class _Running:
 
 
 class JobEngine:
-    """Jobs over a shared folder.
+    """Jobs over a shared folder, or a shelf.
 
     Args:
         settings: as for local workers; the first device is what a job computes on.
         how: how many jobs, and how many tasks in each.
-        submit: starts one job.
+        submit: starts jobs; those of one call may become one array.
     """
 
     def __init__(self, settings: WorkerSettings, how: JobSettings, submit: Submit) -> None:
-        self.settings, self.how, self._submit_job = settings, how, submit
+        self.settings, self.how, self._submit_jobs = settings, how, submit
         self._folder = run_folder(settings.results, settings.run_id) / "jobs"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._backlog = Backlog()
         self._running: dict[str, _Running] = {}
         self._numbers = itertools.count()
+        shelf = shelf_of(settings.results)
+        self._courier = Courier(shelf, settings.results, settings.run_id) if shelf else None
+        self._shelf = shelf.url if shelf else ""
+        self._plugins = {path.name: path.read_text(encoding="utf-8") for path in settings.plugins} if shelf else {}
 
     def submit(self, task: Task) -> None:
         """Queue a task."""
@@ -129,7 +152,7 @@ class JobEngine:
         """Drop what no job has begun."""
         dropped = self._backlog.clear()
         for name, running in self._running.items():
-            write_atomic(self._folder / f"{name}.stop", b"")
+            self._tell_to_end(name)
             waiting = [task for key, task in running.tasks.items() if key != running.begun]
             running.tasks = {key: task for key, task in running.tasks.items() if key == running.begun}
             dropped += waiting
@@ -148,22 +171,40 @@ class JobEngine:
     def close(self, *, kill: bool = False) -> None:
         """End the jobs, after their task in hand or at once."""
         for name, running in self._running.items():
-            write_atomic(self._folder / f"{name}.stop", b"")
+            self._tell_to_end(name)
             if kill:
                 running.job.cancel()
         deadline = time.monotonic() + CLOSE_SECONDS
         while any(not r.job.done() for r in self._running.values()) and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
         self._running = {}
+        if self._courier:
+            self._courier.close()
+
+    def _tell_to_end(self, name: str) -> None:
+        write_atomic(self._folder / f"{name}.stop", b"")
+        if self._courier:
+            self._courier.tell_to_end(name)
 
     def _start_jobs(self) -> None:
         # Work that waits is spread over the jobs that may still be started, so that none idles beside a long queue.
-        while len(self._backlog) and (free := self.how.jobs - len(self._running)) > 0:
+        batch: list[tuple[Order, list[Task]]] = []
+        while len(self._backlog) and (free := self.how.jobs - len(self._running) - len(batch)) > 0:
             share = min(self.how.tasks, -(-len(self._backlog) // free))
             number = next(self._numbers)
-            name, tasks = f"job-{number}", self._handful(share, prefers_videos=number % 2 == 0)
-            job = self._submit_job(self.settings, name, [dump_task(task) for task in tasks])
-            self._running[name] = _Running(job, self._folder / f"{name}.jsonl", {task.id: task for task in tasks})
+            tasks = self._handful(share, prefers_videos=number % 2 == 0)
+            batch.append((self._order(f"job-{number}", tasks), tasks))
+        if not batch:
+            return
+        jobs = self._submit_jobs([order for order, _ in batch])
+        for (order, tasks), job in zip(batch, jobs, strict=True):
+            events = self._folder / f"{order.name}.jsonl"
+            self._running[order.name] = _Running(job, events, {task.id: task for task in tasks})
+
+    def _order(self, name: str, tasks: Sequence[Task]) -> Order:
+        gpu = any(isinstance(task, GenerateTask) and task.variant in self.settings.gpu_variants for task in tasks)
+        lines = tuple(dump_task(task) for task in tasks)
+        return Order(self.settings, name, lines, gpu, self._shelf, self._plugins)
 
     def _handful(self, size: int, prefers_videos: bool) -> list[Task]:
         """Up to ``size`` tasks that go well together: videos of one variant, or anything that is measured.
@@ -182,8 +223,11 @@ class JobEngine:
 
     def _collect(self) -> list[Event]:
         events: list[Event] = []
+        ended = {name for name, running in self._running.items() if running.job.done()}
+        if self._courier:  # asked before: what a job sent before its end is then on the shelf
+            self._courier.bring(at_once=bool(ended))
         for name, running in list(self._running.items()):
-            over = running.job.done()  # asked first: what it wrote before is then complete
+            over = name in ended
             for line in _new_lines(running):
                 self._report(name, running, line, events)
             if over:
@@ -216,33 +260,6 @@ class JobEngine:
             self._backlog.add(task)
 
 
-def run_job(settings: WorkerSettings, name: str, lines: Sequence[str]) -> int:
-    """What a job does, on whatever machine it runs; returns the number of tasks it did."""
-    from harness.worker import Worker, open_bench
-
-    folder = run_folder(settings.results, settings.run_id)
-    done = 0
-    options = argparse.Namespace(
-        results=settings.results,
-        suite=settings.suite,
-        run=settings.run_id,
-        name=name,
-        device=settings.devices[0],
-        threads=settings.threads_each,
-        plugin=list(settings.plugins),
-    )
-    worker = Worker(open_bench(options))
-    with (folder / "jobs" / f"{name}.jsonl").open("a", buffering=1, encoding="utf-8") as events:
-        for line in lines:
-            if (folder / "jobs" / f"{name}.stop").exists() or _deserted(folder):
-                break
-            task = parse_task(line)
-            events.write(dump_event(Event("started", task)) + "\n")
-            events.write(dump_event(worker.handle(task)) + "\n")
-            done += 1
-    return done
-
-
 def parse_key(line: str) -> str:
     """The id of the task that an event line is about."""
     import json
@@ -261,11 +278,3 @@ def _new_lines(running: _Running) -> list[str]:
     whole = data[: data.rfind(b"\n") + 1]
     running.read += len(whole)
     return whole.decode().splitlines()
-
-
-def _deserted(folder: Path) -> bool:
-    """Whether the coordinator, which writes its status every second, has not been heard of for long."""
-    try:
-        return time.time() - (folder / STATUS_NAME).stat().st_mtime > HEARTBEAT_SECONDS
-    except FileNotFoundError:
-        return False  # not yet

@@ -37,7 +37,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 @dataclass(frozen=True)
 class WorkerSettings:
     """What every worker of a run is started with. ``threads`` 0 shares the cores evenly; ``processes`` is the number of
-    workers, 0 for one per device and one that measures.
+    workers, 0 for one per device and one that measures; ``gpu_variants`` are those that need a GPU.
     """
 
     results: Path
@@ -47,6 +47,7 @@ class WorkerSettings:
     devices: tuple[str, ...] = ("cpu",)
     threads: int = 0
     processes: int = 0
+    gpu_variants: frozenset[str] = frozenset()
 
     @property
     def workers(self) -> int:

@@ -1,15 +1,18 @@
-"""Jobs on a Ray cluster; the results folder must be on a file system that its nodes share.
+"""Jobs on a Ray cluster, whose nodes share the results folder or a shelf.
 
-A node that dies takes its jobs with it: the task that each had in hand is made again, what it had not begun goes on
-elsewhere, and nothing is counted twice, because the envelope is what counts.
+A job gets the GPU that the row needs whose videos it makes, and none where it measures. A node that dies takes its jobs
+with it: the task that each had in hand is made again, what it had not begun goes on elsewhere, and nothing is counted
+twice, because the envelope is what counts.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.engines.jobs import Job, JobEngine, JobSettings, Submit, parse_settings, run_job
+from harness.engines.job import run_job
+from harness.engines.jobs import Job, JobEngine, JobSettings, Order, Submit, parse_settings
 from harness.engines.local import WorkerSettings
 from harness.errors import CannotStart
 
@@ -45,7 +48,9 @@ def ray_jobs(how: JobSettings) -> Submit:
     try:
         if not ray.is_initialized():
             ray.init(address=how.place or None, log_to_driver=False, include_dashboard=False if not how.place else None)
-        remote = ray.remote(**{"max_retries": 0, "num_cpus": 1, **how.parameters})(run_job)
+        parameters = {"max_retries": 0, "num_cpus": 1, **how.parameters}
+        gpus = parameters.pop("num_gpus", 1)
+        remote = ray.remote(**parameters)(run_job)
     except Exception as error:  # ray raises ConnectionError, ValueError and its own for what is wrong here
         raise CannotStart(
             "E-ENGINE",
@@ -54,8 +59,13 @@ def ray_jobs(how: JobSettings) -> Submit:
             fix=f"--ray {EXAMPLE}, or no address for a cluster on this machine",
         ) from error
 
-    def submit(settings: WorkerSettings, name: str, lines: list[str]) -> Job:
-        return RayJob(ray, remote.remote(settings, name, lines))
+    def submit(orders: Sequence[Order]) -> Sequence[Job]:
+        return [RayJob(ray, start(order)) for order in orders]
+
+    def start(order: Order) -> Any:
+        if order.gpu:
+            return remote.options(num_gpus=gpus).remote(order)
+        return remote.remote(replace(order, settings=replace(order.settings, devices=("cpu",))))
 
     return submit
 

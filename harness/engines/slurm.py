@@ -1,11 +1,12 @@
-"""Jobs of a Slurm cluster, by way of submitit; the results folder must be on a file system that its nodes share."""
+"""Arrays of jobs of a Slurm cluster, by way of submitit, which needs a file system that its nodes share."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.engines.jobs import Job, JobEngine, JobSettings, Submit, parse_settings, run_job
+from harness.engines.job import run_job
+from harness.engines.jobs import Job, JobEngine, JobSettings, Order, Submit, parse_settings
 from harness.engines.local import WorkerSettings
 from harness.errors import CannotStart
 from harness.paths import run_folder
@@ -53,9 +54,9 @@ def submitit_jobs(settings: WorkerSettings, how: JobSettings) -> Submit:
             fix="run where sbatch is, or --slurm cluster=local for processes on this machine",
         ) from error
 
-    def submit(settings: WorkerSettings, name: str, lines: list[str]) -> Job:
-        job: Job = executor.submit(run_job, settings, name, lines)
-        return job
+    def submit(orders: Sequence[Order]) -> Sequence[Job]:
+        jobs: list[Job] = executor.map_array(run_job, orders)  # one array job for Slurm
+        return jobs
 
     return submit
 

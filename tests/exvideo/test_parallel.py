@@ -39,7 +39,7 @@ LAUNCH = ("--multi_gpu", "--num_processes", "2", "--num_machines", "1", "--mixed
 
 
 def launched(arguments: Sequence[str], scratch: Path) -> subprocess.CompletedProcess[str]:
-    """``accelerate launch`` with two processes of the harness, here on the CPU. The launcher leaves files in scratch."""
+    """``accelerate launch`` with two processes of the harness, on the CPU; the launcher's own files go to scratch."""
     launcher = [sys.executable, "-m", "accelerate.commands.launch", *LAUNCH, "--main_process_port", free_port()]
     environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "TMPDIR": str(scratch)}
     line = [*launcher, "-m", "harness", *arguments]

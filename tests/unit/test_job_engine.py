@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +11,8 @@ from types import SimpleNamespace
 import pytest
 
 from harness.engines import jobs as module
-from harness.engines.jobs import JobEngine, JobSettings
+from harness.engines.job import run_job
+from harness.engines.jobs import JobEngine, JobSettings, Order
 from harness.engines.local import WorkerSettings
 from harness.engines.ray import ray_settings
 from harness.engines.slurm import parameters, slurm_engine, slurm_settings
@@ -27,6 +28,7 @@ class Job:
     name: str
     folder: Path
     tasks: list[Task]
+    gpu: bool = False
     job_id: str = "17"
     over: bool = False
     cancelled: bool = False
@@ -54,10 +56,13 @@ class Cluster:
 
     folder: Path
     jobs: list[Job] = field(default_factory=list)
+    arrays: list[int] = field(default_factory=list)
 
-    def __call__(self, settings: WorkerSettings, name: str, lines: list[str]) -> Job:
-        self.jobs.append(Job(name, self.folder, [parse_task(line) for line in lines]))
-        return self.jobs[-1]
+    def __call__(self, orders: Sequence[Order]) -> Sequence[Job]:
+        self.arrays.append(len(orders))
+        started = [Job(o.name, self.folder, [parse_task(line) for line in o.lines], o.gpu) for o in orders]
+        self.jobs += started
+        return started
 
 
 @pytest.fixture
@@ -212,7 +217,7 @@ def test_a_job_does_its_tasks_until_it_is_told_to_end(tmp_path: Path, monkeypatc
     monkeypatch.setattr("harness.worker.Worker", Worker)
     monkeypatch.setattr("harness.worker.open_bench", lambda options: options)
     lines = [dump_task(video(item)) for item in range(3)]
-    assert module.run_job(WorkerSettings(tmp_path, "mini", "r"), "job-3", lines) == 2
+    assert run_job(Order(WorkerSettings(tmp_path, "mini", "r"), "job-3", tuple(lines))) == 2
     written = (stop.parent / "job-3.jsonl").read_text().splitlines()
     assert [module.parse_key(line) for line in written] == ["a0", "a0", "a1", "a1"]
 
@@ -225,8 +230,37 @@ def test_a_job_whose_coordinator_is_not_heard_of_begins_nothing(
     (folder / "status.json").write_text("{}")
     monkeypatch.setattr("harness.worker.Worker", lambda bench: None)
     monkeypatch.setattr("harness.worker.open_bench", lambda options: options)
-    monkeypatch.setattr(module, "HEARTBEAT_SECONDS", -1.0)
-    assert module.run_job(WorkerSettings(tmp_path, "mini", "r"), "job-0", [dump_task(video(0))]) == 0
+    monkeypatch.setattr("harness.engines.job.HEARTBEAT_SECONDS", -1.0)
+    assert run_job(Order(WorkerSettings(tmp_path, "mini", "r"), "job-0", (dump_task(video(0)),))) == 0
+
+
+def test_a_node_that_sees_neither_the_results_folder_nor_a_shelf_says_so(tmp_path: Path) -> None:
+    with pytest.raises(CannotStart, match="does not see the results folder") as caught:
+        run_job(Order(WorkerSettings(tmp_path / "elsewhere", "mini", "r"), "job-0", ()))
+    assert (caught.value.code, "--artefacts" in caught.value.fix) == ("E-ENGINE", True)
+
+
+def test_jobs_that_may_start_at_once_are_one_array(made: Made) -> None:
+    engine, cluster = made(jobs=3, tasks=2)
+    for item in range(9):
+        engine.submit(video(item))
+    engine.poll(0)
+    assert cluster.arrays == [3]
+    cluster.jobs[1].over = True
+    engine.poll(0)
+    engine.poll(0)
+    assert cluster.arrays == [3, 1]
+
+
+def test_a_job_that_makes_videos_on_a_gpu_is_told_apart(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path / "runs" / "r" / "jobs")
+    settings = WorkerSettings(tmp_path, "mini", "r", gpu_variants=frozenset({"b"}))
+    engine = JobEngine(settings, JobSettings(3), cluster)
+    for task in (video(0, "a"), video(0, "b"), ReferenceTask("net", 8)):
+        engine.submit(task)
+    engine.poll(0)
+    told = {task.id: job.gpu for job in cluster.jobs for task in job.tasks}
+    assert told == {"a0": False, "b0": True, "reference:net": False}
 
 
 def test_settings_are_read_from_pairs() -> None:

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from harness.engines.jobs import run_job
+from harness.engines.job import run_job
+from harness.engines.jobs import Order
 from harness.engines.local import WorkerSettings
 from harness.engines.ray import ray_engine, ray_settings
 from harness.errors import CannotStart
+from harness.tasks import ReferenceTask
 from tests.unit.test_job_engine import video
 
 
@@ -23,7 +25,8 @@ class Ray:
         self.error = error
         self.asked: dict[str, Any] = {}
         self.options: dict[str, Any] = {}
-        self.calls: list[tuple[object, ...]] = []
+        self.lent: list[dict[str, Any]] = []
+        self.calls: list[tuple[Any, ...]] = []
         self.ready: list[object] = []
         self.cancelled: list[tuple[object, bool]] = []
 
@@ -40,9 +43,13 @@ class Ray:
 
         def declare(function: object) -> Any:
             assert function is run_job
-            return SimpleNamespace(remote=self.call)
+            return SimpleNamespace(remote=self.call, options=self.lend)
 
         return declare
+
+    def lend(self, **resources: Any) -> Any:
+        self.lent.append(resources)
+        return SimpleNamespace(remote=self.call)
 
     def call(self, *arguments: object) -> Any:
         self.calls.append(arguments)
@@ -61,16 +68,32 @@ def test_a_job_is_one_call_that_ray_may_not_repeat_by_itself(tmp_path: Path, mon
     ray = Ray()
     monkeypatch.setitem(sys.modules, "ray", ray)
     settings = WorkerSettings(tmp_path, "mini", "r")
-    engine = ray_engine(settings, ray_settings("address=auto,num_gpus=1,jobs=1"))
+    engine = ray_engine(settings, ray_settings("address=auto,jobs=1"))
     assert ray.asked["address"] == "auto"
-    assert ray.options == {"max_retries": 0, "num_cpus": 1, "num_gpus": 1}
+    assert ray.options == {"max_retries": 0, "num_cpus": 1}
     engine.submit(video(0))
     assert engine.poll(0) == []
-    ((given, name, lines),) = ray.calls
-    assert (given, name) == (settings, "job-0")
-    assert isinstance(lines, list)
+    ((order,),) = ray.calls
+    assert isinstance(order, Order)
+    assert (order.settings, order.name, len(order.lines)) == (settings, "job-0", 1)
+    assert ray.lent == []
     engine.close(kill=True)
     assert [force for _, force in ray.cancelled] == [True]
+
+
+def test_a_job_has_the_gpu_that_its_row_needs_and_measures_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ray = Ray()
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    settings = WorkerSettings(tmp_path, "mini", "r", devices=("cuda:0",), gpu_variants=frozenset({"a"}))
+    engine = ray_engine(settings, ray_settings("num_gpus=2,jobs=2"))
+    engine.submit(video(0))
+    engine.submit(ReferenceTask("net", 8))
+    engine.poll(0)
+    assert ray.options == {"max_retries": 0, "num_cpus": 1}
+    assert ray.lent == [{"num_gpus": 2}]
+    assert {(order.gpu, order.settings.devices[0]) for (order,) in ray.calls} == {(True, "cuda:0"), (False, "cpu")}
 
 
 def test_a_node_that_is_lost_is_a_job_that_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

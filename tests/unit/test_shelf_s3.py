@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-pytest.importorskip("s3fs", reason="needs the extra s3")
-pytest.importorskip("moto.server", reason="needs moto[server], of the extra test")
-
-import fsspec
 
 from harness.model import frames_digest
 from harness.paths import feature_relpath, video_relpath
@@ -25,31 +18,6 @@ from tests.unit.run_helpers import frames
 from tests.unit.store_helpers import STAMP, generation, keys, put
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    from moto.server import ThreadedMotoServer
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    for name, value in (
-        ("AWS_ACCESS_KEY_ID", "testing"),
-        ("AWS_SECRET_ACCESS_KEY", "testing"),
-        ("AWS_DEFAULT_REGION", "us-east-1"),
-        ("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}"),
-        ("NO_PROXY", "127.0.0.1"),
-    ):
-        monkeypatch.setenv(name, value)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
-    server.start()
-    fsspec.filesystem("s3").clear_instance_cache()
-    try:
-        fsspec.filesystem("s3", skip_instance_cache=True).mkdir("bench")
-        yield "s3://bench/board"
-    finally:
-        server.stop()
 
 
 def test_a_folder_whose_copies_are_gone_reads_everything_from_the_bucket(tmp_path: Path, bucket: str) -> None:
