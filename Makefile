@@ -7,7 +7,7 @@ LIMIT ?= 16
 # Some machines forbid Python to keep what it has compiled; two hundred processes would each compile it again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-weights lint typecheck unit chromium
+.PHONY: run test test-weights test-ray lint typecheck unit chromium
 
 $(VENV)/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -43,6 +43,11 @@ PUBLISHED = efficientnet-lite0 st-lpips-alex gmflow
 test-weights: $(VENV)/.installed
 	$(BIN)/harness doctor $(PUBLISHED:%=--fetch %)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/laws tests/metrics tests/unit/test_flow_learned.py
+
+# A Ray cluster of two nodes on this machine, one of which dies: half a gigabyte to install.
+test-ray: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[ray]"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/e2e/test_ray.py
 
 # The browser tests drive Debian's Chromium, or the one that $CHROMIUM names.
 chromium:

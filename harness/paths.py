@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from pathlib import Path
 
 DEFAULT_RESULTS = Path("results")
+CACHE_VARIABLE = "HARNESS_CACHE"
+REMOTE = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "lustre", "gpfs", "beegfs", "ceph", "glusterfs", "fuse.glusterfs", "fuse.sshfs"}
+)
 
 
 def video_relpath(sha256: str) -> str:
@@ -23,8 +29,35 @@ def reference_relpath(key: str) -> str:
 
 
 def database(results: Path) -> Path:
-    """The index."""
-    return results / "cache" / "harness.duckdb"
+    """The index: on a disk of this machine, see `index_folder`."""
+    return index_folder(results) / "harness.duckdb"
+
+
+def index_folder(results: Path) -> Path:
+    """``cache`` in the results folder; elsewhere where ``$HARNESS_CACHE`` says so, or that is on a network file system.
+
+    A database whose pages and locks travel over a network is slow at best. The index is made from what the results
+    folder holds, so each machine may have one of its own, which it brings up to date when it opens it.
+    """
+    chosen = os.environ.get(CACHE_VARIABLE, "").strip()
+    if not chosen and not is_remote(results):
+        return results / "cache"
+    base = Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "exvideo-bench"
+    return base / "index" / hashlib.sha256(os.fsencode(results.resolve())).hexdigest()[:16]
+
+
+def is_remote(path: Path, mounts: Path = Path("/proc/mounts")) -> bool:
+    """Whether a path is on a file system that other machines see (Linux; False where that cannot be told)."""
+    try:
+        lines = [line.split() for line in mounts.read_text(encoding="utf-8", errors="replace").splitlines()]
+    except OSError:
+        return False
+    place = path.resolve()
+    # A mount point's blanks are written as octal numbers. The last of the longest is what is seen.
+    found = [(Path(fields[1].replace("\\040", " ")), fields[2]) for fields in lines if len(fields) > 2]
+    over = [(len(point.parts), kind) for point, kind in found if place.is_relative_to(point)]
+    deepest = max((depth for depth, _ in over), default=0)
+    return next((kind in REMOTE for depth, kind in reversed(over) if depth == deepest), False)
 
 
 def spool(results: Path) -> Path:

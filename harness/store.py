@@ -24,7 +24,7 @@ from typing import Any
 
 import duckdb
 
-from harness import queries
+from harness import index_extent, queries
 from harness.envelopes import KEYS, TABLES, Row, artefact_of, rows_of, task_of
 from harness.errors import CannotStart, Refused
 from harness.keys import canonical_json, sha256_file
@@ -88,7 +88,11 @@ class Store(queries.Queries):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self.connection.close()
+        try:
+            if kind is None:
+                index_extent.note(self.connection, self.results)
+        finally:
+            self.connection.close()
 
     # -- writing ------------------------------------------------------------------------------------------------
 
@@ -207,7 +211,7 @@ class Store(queries.Queries):
             version = int(self._rows("SELECT value FROM meta WHERE key = 'schema_version'")[0]["value"])
             if version > SCHEMA_VERSION:
                 raise _newer(self.path, version)
-            if version == SCHEMA_VERSION:
+            if version == SCHEMA_VERSION and index_extent.covers(self.connection, self.results):
                 return
         with self._transaction():
             self._create()
