@@ -48,7 +48,8 @@ def ray_jobs(how: JobSettings) -> Submit:
     try:
         if not ray.is_initialized():
             ray.init(address=how.place or None, log_to_driver=False, include_dashboard=False if not how.place else None)
-        parameters = {"max_retries": 0, "num_cpus": 1, **how.parameters}
+        # A process that has loaded one job's plugins and weights is no place for the next one's.
+        parameters = {"max_retries": 0, "max_calls": 1, "num_cpus": 1, **how.parameters}
         gpus = parameters.pop("num_gpus", 1)
         remote = ray.remote(**parameters)(run_job)
     except Exception as error:  # ray raises ConnectionError, ValueError and its own for what is wrong here

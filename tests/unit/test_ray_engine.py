@@ -70,7 +70,7 @@ def test_a_job_is_one_call_that_ray_may_not_repeat_by_itself(tmp_path: Path, mon
     settings = WorkerSettings(tmp_path, "mini", "r")
     engine = ray_engine(settings, ray_settings("address=auto,jobs=1"))
     assert ray.asked["address"] == "auto"
-    assert ray.options == {"max_retries": 0, "num_cpus": 1}
+    assert ray.options == {"max_retries": 0, "max_calls": 1, "num_cpus": 1}
     engine.submit(video(0))
     assert engine.poll(0) == []
     ((order,),) = ray.calls
@@ -91,7 +91,7 @@ def test_a_job_has_the_gpu_that_its_row_needs_and_measures_without(
     engine.submit(video(0))
     engine.submit(ReferenceTask("net", 8))
     engine.poll(0)
-    assert ray.options == {"max_retries": 0, "num_cpus": 1}
+    assert ray.options == {"max_retries": 0, "max_calls": 1, "num_cpus": 1}
     assert ray.lent == [{"num_gpus": 2}]
     assert {(order.gpu, order.settings.devices[0]) for (order,) in ray.calls} == {(True, "cuda:0"), (False, "cpu")}
 
