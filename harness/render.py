@@ -116,7 +116,7 @@ def environment(theme: Path) -> Environment:
         "facts": facts,
         "level": site_text.level,
     }
-    words = {"arrows": ARROWS, "directions": DIRECTIONS, "ways": WAYS, "level_words": LEVEL_WORDS}
+    words = {"arrows": {**ARROWS, "none": "○"}, "directions": DIRECTIONS, "ways": WAYS, "level_words": LEVEL_WORDS}
     jinja.globals |= {"policy": POLICY, **words}
     return jinja
 

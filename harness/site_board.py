@@ -152,6 +152,11 @@ class Board:
         return any(row.variant.family == "mini" for row in self.rows)
 
     @property
+    def families(self) -> frozenset[str]:
+        """The models that the competing rows are of."""
+        return frozenset(row.variant.family for row in self.ranked)
+
+    @property
     def whole(self) -> bool:
         """Whether every row has a video of every item and seed."""
         videos = len(self.suite.items) * len(self.suite.seeds)

@@ -27,7 +27,7 @@ class Cost:
 
 
 COSTS = (
-    Cost("seconds", "time", "seconds a video", "median time to make one video, on the machine of each run"),
+    Cost("seconds", "time", "median seconds a video", "median time to make one video, on the machine of each run"),
     Cost("memory", "memory", "bytes a video", "most GPU memory that was allocated at once while a video was made"),
     Cost("parameters", "trainable", "parameters", "how many parameters post-tuning could change"),
 )

@@ -57,20 +57,35 @@
 
   function opposite(way) { return way === "ascending" ? "descending" : "ascending"; }
 
+  function nameOf(header) {
+    return (header.querySelector(".head") || header).textContent.trim().replace(/\s+/g, " ");
+  }
+
   function makeSortable(table) {
     var order = orderOf(table);
     var headers = Array.from(table.tHead.rows[0].cells);
     var first = headers.find(function (header) { return header.hasAttribute("aria-sort"); });
     var own = first && { header: first, way: first.getAttribute("aria-sort") };
+    var said = table.querySelector("[data-sorted]") || document.createElement("span");
+    var saidFirst = said.textContent;
+    said.setAttribute("aria-live", "polite");
+    if (table.caption) table.caption.prepend(said);
+
+    function words(header, way) {
+      var up = way === "ascending", ends = header.dataset.sort === "text" ? ["A to Z", "Z to A"] : ["lowest first", "highest first"];
+      return "Sorted by " + nameOf(header) + ", " + ends[up ? 0 : 1] + ". ";
+    }
 
     function apply(header, way) {
       headers.forEach(function (each) { each.removeAttribute("aria-sort"); });
       if (!way) {
         order.restore();
         if (own) own.header.setAttribute("aria-sort", own.way);
+        said.textContent = saidFirst;
         return;
       }
       header.setAttribute("aria-sort", way);
+      said.textContent = words(header, way);
       order.sort(header.cellIndex, header.dataset.sort, way === "ascending" ? 1 : -1);
     }
 
@@ -88,12 +103,16 @@
       if (!header.dataset.sort) return;
       var link = header.querySelector("a.sort");
       if (link) link.textContent = "";
-      var text = header.querySelector(".head") || header;
-      var label = "Sort by " + text.textContent.trim().replace(/\s+/g, " ");
-      var button = bench.button("", label, function () { turn(header); });
+      var button = bench.button("", "Sort by " + nameOf(header), function () { turn(header); });
       button.className = "sort";
       if (link) link.replaceWith(button);
       else header.append(" ", button);
+    });
+
+    // Where a small screen has no headers, links stand for them.
+    headers.forEach(function (header) {
+      var link = header.dataset.key && document.querySelector('[data-order="' + header.dataset.key + '"]');
+      if (link) link.addEventListener("click", function (event) { event.preventDefault(); turn(header); });
     });
 
     var state = bench.state.read();

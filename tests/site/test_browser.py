@@ -13,6 +13,13 @@ from tests.site.conftest import Site
 from tests.site.synthetic import LOOKS
 
 pytestmark = pytest.mark.slow
+SIGN = "button => getComputedStyle(button, '::before').content"
+# Whether what has the focus lies in the window, uncovered and not cut off.
+SEEN = """() => {
+  const e = document.activeElement, box = e.getClientRects()[0];
+  const there = box && document.elementFromPoint(box.left + Math.min(9, box.width / 2), box.top + Math.min(9, box.height / 2));
+  return Boolean(there && e.contains(there) && box.left >= 0 && box.right <= innerWidth);
+}"""
 
 
 @pytest.fixture
@@ -47,12 +54,16 @@ def test_sorting_goes_best_first_then_back_then_to_the_order_of_the_page(visit: 
     shown = page.locator("#board tbody:not([data-apart]) tr:not(.group) td:nth-child(4)")
     values = [float(v or "nan") for v in shown.evaluate_all("cells => cells.map(c => c.dataset.value)")]
     assert values == sorted(values, reverse=True)
+    said = page.locator("#board caption [aria-live]")
+    assert (button.evaluate(SIGN), said.inner_text().strip()) == ('"▼"', "Sorted by flow_smoothness@1 ↑, highest first.")
     button.click()
+    assert (button.evaluate(SIGN), said.inner_text().strip()) == ('"▲"', "Sorted by flow_smoothness@1 ↑, lowest first.")
     assert header.get_attribute("aria-sort") == "ascending"
     values = [float(v or "nan") for v in shown.evaluate_all("cells => cells.map(c => c.dataset.value)")]
     assert values == sorted(values)
     button.click()
     assert header.get_attribute("aria-sort") is None
+    assert (button.evaluate(SIGN), said.inner_text().strip()) == ('"⇅"', "")
     assert names(page) == original
     assert visit.complaints == []
 
@@ -100,9 +111,38 @@ def test_small_screen_turns_rows_into_labelled_cards(browser: Browser, board: Pa
     small = Visit(browser, viewport=SMALL)
     page = small.open(board / "index.html")
     cell = page.locator("#board tbody td").first
-    assert cell.evaluate("c => getComputedStyle(c, '::before').content") == '"fd_world ↓"'
+    assert cell.evaluate("c => getComputedStyle(c, '::before').content") == '"fd_world@1 ↓"'
+    assert cell.evaluate("c => getComputedStyle(c, '::after').content") == '"lower is better; squared feature distance"'
     assert page.get_by_role("table").first.get_by_role("row").count() > len(LOOKS)  # still a table to a reader
+    page.locator(".by summary").click()
+    page.get_by_role("link", name="warp_error@1 ↓").click()
+    assert page.locator("#board caption").inner_text().startswith("Sorted by warp_error@1 ↓, lowest first.")
+    assert "sort=warp_error-1" in page.url
+    seen = set()
+    for _ in range(50):  # to the end of the page, and again from its start
+        page.keyboard.press("Tab")
+        where = page.evaluate("document.activeElement.outerHTML.slice(0, 120)")
+        seen.add(where)
+        assert where.startswith("<body") or page.evaluate(SEEN), where
+    assert len(seen) > 30
     small.close()
+
+
+def test_names_and_caption_stay_when_a_wide_board_is_scrolled(browser: Browser, board: Path) -> None:
+    middle = Visit(browser, viewport={"width": 800, "height": 700})
+    page = middle.open(board / "index.html")
+    page.get_by_label("All 6 metrics").check()
+    assert page.locator("#board thead").is_visible()
+    region = page.get_by_role("region", name="Board of demo@1")
+    assert region.evaluate("r => { r.scrollLeft = 400; return r.scrollLeft }") == 400
+    left, right = region.evaluate("r => [r.getBoundingClientRect().left, r.getBoundingClientRect().right]")
+    for part in ("thead th", "tbody tr:not(.group) th", ".group .stay", "caption"):
+        ends = page.locator(f"#board {part}").first.evaluate(
+            "e => { const b = e.getBoundingClientRect(); return [b.left, b.right] }"
+        )
+        assert ends[0] == pytest.approx(left, abs=1), part
+        assert ends[1] <= right + 1, part
+    middle.close()
 
 
 def test_themes_follow_the_system(browser: Browser, site: Site) -> None:
@@ -161,6 +201,8 @@ def test_without_scripts_headers_lead_to_sorted_pages(browser: Browser, board: P
     page.get_by_role("link", name="Sort by warp_error").click()
     assert page.url.endswith("suites/demo-1.by-warp_error-1.html")
     assert page.locator("#board [aria-sort]").get_attribute("aria-sort") == "ascending"
+    assert page.locator("#board [aria-sort] .sort").evaluate(SIGN) == '"▲"'
+    assert page.locator("#board caption").inner_text().startswith("Sorted by warp_error@1, lowest first.")
     cells = page.locator("#board tbody:not([data-apart]) tr td:nth-of-type(2)")
     values = [float(v) for v in cells.evaluate_all("cells => cells.map(c => c.dataset.value)")]
     assert values == sorted(values)
