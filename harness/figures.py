@@ -16,6 +16,7 @@ from harness.site_text import number
 
 WHISKER_WIDTH, WHISKER_HEIGHT, PAD = 72.0, 10.0, 4.0
 LABEL_GAP = 13.0
+FEWEST_TICKS = 3  # of a logarithmic axis: fewer leave a reader to guess its scale
 
 
 @dataclass(frozen=True)
@@ -137,13 +138,17 @@ def _linear_ticks(low: float, high: float, count: int) -> list[float]:
     raw = (high - low) / count
     magnitude = 10.0 ** math.floor(math.log10(raw))
     step = next(m * magnitude for m in (1, 2, 5, 10) if m * magnitude >= raw)
-    return [i * step for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    values = [i * step for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    return values if len(values) > 1 else _linear_ticks(low, high, 2 * count)
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    values = [m * 10.0**d for d in decades for m in (1, 2, 5) if low <= m * 10.0**d <= high]
-    return values or [math.sqrt(low * high)]
+    for steps in ((1, 2, 5), range(1, 10)):
+        values = [m * 10.0**d for d in decades for m in steps if low <= m * 10.0**d <= high]
+        if len(values) >= FEWEST_TICKS:
+            return values
+    return _linear_ticks(low, high, FEWEST_TICKS)  # over less than a factor of three, both are nearly the same
 
 
 def _tick_text(value: float, step: float, log: bool) -> str:

@@ -12,8 +12,9 @@ MINUS = "\N{MINUS SIGN}"
 THIN = "\N{NARROW NO-BREAK SPACE}"
 JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
 HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
-MAX_DECIMALS = 6
+MAX_DECIMALS = 9
 MAX_TEXT = 2000
+SHORTEST = 0.001  # seconds; less is overhead, and its digits say nothing
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -35,13 +36,13 @@ def csv_text(text: str) -> str:
 def number(value: float, spread: float | None = None) -> str:
     """``value`` to two significant digits of ``spread``, or to four of its own when there is no spread.
 
-    Never more than six decimals: a smaller value has an exponent.
+    Up to nine decimals, so that the numbers of a column are written alike; what has no two digits then has an exponent.
 
-    >>> number(0.034218, 0.0061), number(1903.6, 12.3), number(-0.5), number(2.3e-8), number(0.9999999, 1e-8)
-    ('0.0342', '1904', '−0.5000', '2.30e−8', '1.000000')
+    >>> number(0.034218, 0.0061), number(1903.6, 12.3), number(-0.5), number(0.000353), number(2.3e-9)
+    ('0.0342', '1904', '−0.5000', '0.0003530', '2.30e−9')
     """
     decimals = _decimals(spread, 2) if spread else _decimals(value, 4)
-    if decimals > MAX_DECIMALS < _decimals(value, 4):
+    if decimals > MAX_DECIMALS < _decimals(value, 2):
         mantissa, exponent = f"{value:.2e}".split("e")
         return f"{mantissa.replace('-', MINUS)}e{MINUS if int(exponent) < 0 else ''}{abs(int(exponent))}"
     text = f"{value:.{min(max(decimals, 0), MAX_DECIMALS)}f}"
@@ -59,7 +60,9 @@ def half_width(half: float) -> str:
 
 
 def seconds(value: float) -> str:
-    """A duration: 0.420 s, 12.3 s, 4 min 05 s, 2 h 07 min."""
+    """A duration: < 0.001 s, 0.420 s, 12.3 s, 4 min 05 s, 2 h 07 min."""
+    if 0 < value < SHORTEST:
+        return f"< {SHORTEST:g} s"
     if value < 60:
         return f"{number(value, value / 10) if value else '0'} s"
     minutes, rest = divmod(round(value), 60)

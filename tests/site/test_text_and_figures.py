@@ -37,9 +37,12 @@ FINITE = st.floats(-1e6, 1e6).filter(lambda x: x == 0 or abs(x) > 1e-6)
         (-0.5, None, "−0.5000"),
         (0.0, None, "0"),
         (-0.0001, 1.0, "0.0"),
-        (3.6e-8, 4e-9, "3.60e−8"),
-        (0.99999998, 2e-8, "1.000000"),
-        (0.0, 1e-9, "0.000000"),
+        (0.000353, None, "0.0003530"),
+        (0.000353, 0.0000046, "0.0003530"),
+        (3.6e-8, 4e-9, "0.000000036"),
+        (3.6e-10, 4e-11, "3.60e−10"),
+        (0.99999998, 2e-8, "0.999999980"),
+        (0.0, 1e-12, "0.000000000"),
         (7.0, 0.0, "7.000"),
     ],
 )
@@ -56,7 +59,8 @@ def test_rounding_loses_less_than_a_twentieth_of_the_spread(value: float, spread
 
 
 def test_units() -> None:
-    assert [seconds(s) for s in (0, 0.42, 12.34, 245, 7620)] == ["0 s", "0.420 s", "12.3 s", "4 min 05 s", "2 h 07 min"]
+    assert [seconds(s) for s in (0, 9.4e-5, 0.42, 12.34)] == ["0 s", "< 0.001 s", "0.420 s", "12.3 s"]
+    assert [seconds(s) for s in (245, 7620)] == ["4 min 05 s", "2 h 07 min"]
     assert [size(b) for b in (812, 41_200, 9_800_000)] == ["812 B", "41 KB", "9.8 MB"]
     assert [integer(n) for n in (9999, 3_270_000)] == ["9999", "3\u202f270\u202f000"]
     assert half_width(0.00612) == "0.0061"
@@ -111,12 +115,24 @@ def test_scale_is_linear_and_a_single_value_lies_in_the_middle() -> None:
     assert figures.Scale(1, 100, 0, 100, log=True)(10) == pytest.approx(50)
 
 
-@given(st.floats(-1e5, 1e5), st.floats(1e-3, 1e5))
-def test_ticks_are_round_and_inside(low: float, width: float) -> None:
-    found = figures.ticks(figures.Scale(low, low + width, 0, 100))
+@given(st.floats(-1e5, 1e5), st.floats(1e-3, 1e5), st.sampled_from([4, 5]))
+def test_ticks_are_round_and_inside(low: float, width: float, count: int) -> None:
+    found = figures.ticks(figures.Scale(low, low + width, 0, 100), count)
     assert 2 <= len(found) <= 7
     assert all(-0.01 <= tick.position <= 100.01 for tick in found)
     assert len({tick.text for tick in found}) == len(found)
+
+
+@given(st.floats(1e-3, 1e4), st.floats(1.69, 1e4))
+def test_logarithmic_axis_has_two_ticks_or_more(low: float, factor: float) -> None:
+    found = figures.ticks(figures.Scale(low, low * factor, 0, 100, log=True))
+    assert len({tick.text for tick in found}) >= 2
+    assert all(-0.01 <= tick.position <= 100.01 for tick in found)
+
+
+def test_axis_of_a_small_range_of_costs_has_more_than_one_tick() -> None:
+    found = figures.ticks(figures.Scale(2.4, 9.8, 0, 100, log=True))
+    assert [tick.text for tick in found] == ["3", "4", "5", "6", "7", "8", "9"]
 
 
 def dot(label: str, cost: float, quality: float) -> Dot:
