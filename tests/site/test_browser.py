@@ -20,6 +20,8 @@ SEEN = """() => {
   const there = box && document.elementFromPoint(box.left + Math.min(9, box.width / 2), box.top + Math.min(9, box.height / 2));
   return Boolean(there && e.contains(there) && box.left >= 0 && box.right <= innerWidth);
 }"""
+# How far to the right the last of these reaches.
+ENDS = "found => Math.max(0, ...[...document.querySelectorAll(found)].map(e => e.getBoundingClientRect().right))"
 
 
 @pytest.fixture
@@ -55,7 +57,10 @@ def test_sorting_goes_best_first_then_back_then_to_the_order_of_the_page(visit: 
     values = [float(v or "nan") for v in shown.evaluate_all("cells => cells.map(c => c.dataset.value)")]
     assert values == sorted(values, reverse=True)
     said = page.locator("#board caption [aria-live]")
-    assert (button.evaluate(SIGN), said.inner_text().strip()) == ('"▼"', "Sorted by flow_smoothness@1 ↑, highest first.")
+    assert (button.evaluate(SIGN), said.inner_text().strip()) == (
+        '"▼"',
+        "Sorted by flow_smoothness@1 ↑, highest first.",
+    )
     button.click()
     assert (button.evaluate(SIGN), said.inner_text().strip()) == ('"▲"', "Sorted by flow_smoothness@1 ↑, lowest first.")
     assert header.get_attribute("aria-sort") == "ascending"
@@ -102,8 +107,11 @@ def test_without_scripts_every_number_is_there_and_no_dead_control(browser: Brow
 def test_nothing_is_wider_than_a_small_screen(browser: Browser, site: Site, scheme: str) -> None:
     small = Visit(browser, viewport=SMALL, color_scheme=scheme)
     for name in KINDS:
-        width = small.open(site.folder / name).evaluate("document.documentElement.scrollWidth")
+        page = small.open(site.folder / name)
+        width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= SMALL["width"], f"{name} is {width} px wide"
+        assert page.evaluate(ENDS, "caption:not(.hidden)") <= SMALL["width"], f"{name} cuts off a caption"
+        assert page.evaluate(ENDS, ".plain tbody th") <= SMALL["width"] / 2, f"the first column of {name} fills it"
     small.close()
 
 
@@ -250,3 +258,14 @@ def test_print_leaves_the_controls_out(visit: Visit, board: Path) -> None:
     for gone in (".top nav", ".filters", ".sort", ".toggle"):
         assert page.locator(gone).first.is_hidden(), gone
     assert page.locator("#board .value").first.is_visible()
+
+
+def test_nothing_is_wider_than_the_paper(browser: Browser, site: Site) -> None:
+    paper = Visit(browser, viewport={"width": 700, "height": 1000})  # A4 within its margins
+    paper.page.emulate_media(media="print")
+    for name in KINDS:
+        page = paper.open(site.folder / name)
+        assert page.evaluate(ENDS, "main *:not(.hidden, .hidden *)") <= 700, name
+        if name == "index.html":
+            assert page.locator("#board thead").is_visible()  # a table on paper, whatever its width
+    paper.close()
