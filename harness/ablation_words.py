@@ -6,6 +6,8 @@ from harness.ablation import Answer, Finding
 from harness.site_text import MINUS, half_width, number
 from harness.table_text import p_text
 
+SENSES = ("better", "worse", "lowers it", "raises it")
+
 
 def sentence(finding: Finding, level: float = 0.95) -> str:
     """One effect on one metric: what was seen with its interval, or what could have been seen."""
@@ -33,7 +35,7 @@ def signed(answer: Answer) -> str:
 def _sense(finding: Finding) -> str:
     if finding.effect.kind == "interaction":
         return "the two parts do not simply add up"
-    return finding.verdict if finding.verdict in ("better", "worse") else ""
+    return finding.verdict if finding.verdict in SENSES else ""
 
 
 def _interval(answer: Answer, level: float) -> str:

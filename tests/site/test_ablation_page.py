@@ -145,6 +145,7 @@ def test_what_was_found_is_said_with_its_interval() -> None:
     assert sentence(FINDING) == (
         "warp_error: −0.0123 (95 % interval −0.0200 to −0.0046, n 20, adjusted p 0.0040): better."
     )
+    assert sentence(replace(FINDING, verdict="lowers it")).endswith("adjusted p 0.0040): lowers it.")
 
 
 def test_what_was_not_found_says_what_could_have_been() -> None:

@@ -20,6 +20,12 @@ SEEN = """() => {
   const there = box && document.elementFromPoint(box.left + Math.min(9, box.width / 2), box.top + Math.min(9, box.height / 2));
   return Boolean(there && e.contains(there) && box.left >= 0 && box.right <= innerWidth);
 }"""
+LINES_OF_NAME = """reason => {
+  reason.textContent = "excluded: " + "a reason of many words ".repeat(9);
+  const name = document.createRange();
+  name.selectNodeContents(reason.previousElementSibling);
+  return name.getClientRects().length;
+}"""
 # How far to the right the last of these reaches.
 ENDS = "found => Math.max(0, ...[...document.querySelectorAll(found)].map(e => e.getBoundingClientRect().right))"
 
@@ -100,6 +106,9 @@ def test_without_scripts_every_number_is_there_and_no_dead_control(browser: Brow
     assert page.locator("#board tbody tr:not(.group)").count() == len(LOOKS)
     item = plain.open(site.folder / "items/demo-1/000-scene.html")
     assert item.locator("video[controls]").count() == 2
+    assert "dynamic_rate ○" in item.locator(".scores").first.inner_text()
+    lines = item.locator(".scores dd").first.evaluate(LINES_OF_NAME)
+    assert lines == 1  # beside a long reason, a name does not break
     plain.close()
 
 

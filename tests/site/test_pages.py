@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -55,6 +56,26 @@ def test_every_value_leads_to_its_videos_in_two_clicks(site: Site) -> None:
     variant = Text(site.folder / "variants/mini-exvideo-1.html")
     links = {a.get("href") for _, a in variant.tags}
     assert {f"../items/demo-1/{i:03d}-scene.html#mini-exvideo-1-s0" for i in range(2)} <= links
+
+
+def test_board_says_above_its_table_what_it_has_and_below_what_its_words_mean(site: Site) -> None:
+    text = Text(site.folder / "index.html").text
+    above, _, below = text.partition("warp_error@1")
+    assert "a small diffusion model, post-tuned as ExVideo does it" in above
+    assert "4 variants, 2 controls, 6 metrics" in above
+    assert "Data: board CSV" in " ".join(above.split())
+    assert "no video model generates these" in below
+    for note in ("floor: the metric between", "time: median time to make one video", "±: half of the interval"):
+        assert note in below, note
+    assert "other n" not in below  # no row of this board has another number of items
+
+
+def test_method_page_says_which_interval_is_whose(site: Site) -> None:
+    text = " ".join(Text(site.folder / "method.html").text.split())
+    for part in ("Wilson’s 95 % interval", "Bonett and Price’s", "Time is the median", "On demo@1 a small model"):
+        assert part in text, part
+    assert "no model" not in text
+    assert "median seconds a video" in Text(site.folder / "index.html").text
 
 
 def test_pages_say_suite_protocol_n_and_date(site: Site) -> None:
@@ -120,9 +141,12 @@ def test_what_is_new_is_a_page_and_a_feed(tmp_path: Path) -> None:
 
 
 def test_contributors_see_the_rules_and_why_a_file_was_refused(tmp_path: Path) -> None:
-    write_result(tmp_path / "published", result(small_suite(2), LOOKS[0]))
+    write_result(tmp_path / "published", result(small_suite(2), replace(LOOKS[0], name="svd-exvideo", family="svd")))
     (tmp_path / "published/demo-1/broken-1.json").write_text("{")
     publish([tmp_path / "published"], None, tmp_path / "public", "none")
+    board, method = (Text(tmp_path / "public" / name).text for name in ("index.html", "method.html"))
+    assert "Long video from post-tuned Stable Video Diffusion, measured." in board
+    assert "small" not in board.partition("↑ higher")[0] + method.partition("From video")[0]
     text = Text(tmp_path / "public/contribute.html").text
     assert "broken-1.json" in text
     assert "harness validate" in text
