@@ -17,7 +17,8 @@ SIGN = "button => getComputedStyle(button, '::before').content"
 # Whether what has the focus lies in the window, uncovered and not cut off.
 SEEN = """() => {
   const e = document.activeElement, box = e.getClientRects()[0];
-  const there = box && document.elementFromPoint(box.left + Math.min(9, box.width / 2), box.top + Math.min(9, box.height / 2));
+  const inside = length => Math.min(9, length / 2);
+  const there = box && document.elementFromPoint(box.left + inside(box.width), box.top + inside(box.height));
   return Boolean(there && e.contains(there) && box.left >= 0 && box.right <= innerWidth);
 }"""
 LINES_OF_NAME = """reason => {
