@@ -68,7 +68,7 @@
     var own = first && { header: first, way: first.getAttribute("aria-sort") };
     var said = table.querySelector("[data-sorted]") || document.createElement("span");
     var saidFirst = said.textContent;
-    said.setAttribute("aria-live", "polite");
+    said.dataset.sorted = "";
     if (table.caption) table.caption.prepend(said);
 
     function words(header, way) {

@@ -63,7 +63,7 @@ def test_sorting_goes_best_first_then_back_then_to_the_order_of_the_page(visit: 
     shown = page.locator("#board tbody:not([data-apart]) tr:not(.group) td:nth-child(4)")
     values = [float(v or "nan") for v in shown.evaluate_all("cells => cells.map(c => c.dataset.value)")]
     assert values == sorted(values, reverse=True)
-    said = page.locator("#board caption [aria-live]")
+    said = page.locator("#board caption [data-sorted]")
     assert (button.evaluate(SIGN), said.inner_text().strip()) == (
         '"▼"',
         "Sorted by flow_smoothness@1 ↑, highest first.",
