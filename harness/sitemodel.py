@@ -164,6 +164,7 @@ def build_site(
 ) -> SiteModel:
     """The model of the whole site. ``sources``: at least one, no two of one variant on one suite."""
     found = tuple(c for experiment in calibrations if (c := analyse(experiment)) is not None)
+    sources = [replace(s, submission=_with_profiles(s.submission, docs)) for s in sources]
     suites: dict[str, list[Source]] = {}
     for source in sources:
         suites.setdefault(source.submission.suite.label, []).append(source)
@@ -176,6 +177,15 @@ def build_site(
         _metric_pages(boards, docs, found),
         max((board.updated for board in boards), key=instant),
         tuple(source.submission for source in sources),
+    )
+
+
+def _with_profiles(submission: Submission, docs: Mapping[str, MetricDoc]) -> Submission:
+    """The submission with what profiles are: files that were exported before metrics said so have it from these."""
+    told = {label: {"profile": doc.profile, "profile_unit": doc.profile_unit} for label, doc in docs.items()}
+    return replace(
+        submission,
+        metrics=tuple(m if m.profile else replace(m, **told.get(m.label, {})) for m in submission.metrics),
     )
 
 

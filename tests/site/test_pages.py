@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -80,9 +81,14 @@ def test_metric_page_shows_controls_as_golden_examples(site: Site) -> None:
 def test_item_page_has_curves_with_their_numbers(site: Site) -> None:
     page = Text(site.folder / "items/demo-1/000-scene.html")
     courses = [a for tag, a in page.tags if tag == "svg" and "data-course" in a]
-    assert len(courses) == 1  # of the synthetic metrics, warp_error alone has a profile
+    assert len(courses) == 2  # of the synthetic metrics, these have a profile
     assert "8 parts of the clip" in courses[0]["aria-label"]
     assert "warp_error@1 in each of 8 equal parts of the clip" in page.text
+    assert "dynamic_rate@1, speed of the fastest pixels, % of the short side, in each of 8 equal parts" in page.text
+    figures = [text for text in page.text.split("dynamic_rate")[1:] if text.lstrip().startswith("○ here:")]
+    assert len(figures) == 1  # its curve has the unit of what it shows, no share of videos
+    variant = Text(site.folder / "variants/mini-exvideo-1.html").text
+    assert re.search(r"dynamic_rate\s+○\s+here: speed of the fastest pixels, % of the short side", variant)
 
 
 def test_runs_have_a_page_whatever_their_name() -> None:
