@@ -80,8 +80,8 @@ def _docs_of(path: Path) -> dict[str, MetricDoc]:
         told = _declared(function)
         if "" in told and "version" in told:
             doc = _split(module_doc, ast.get_docstring(function) or "")
-            curve = {name: told.get(name, "") for name in ("profile", "profile_unit")}
-            documented[f"{told['']}@{told['version']}"] = replace(doc, **curve)
+            curve = told.get("profile", ""), told.get("profile_unit", "")
+            documented[f"{told['']}@{told['version']}"] = replace(doc, profile=curve[0], profile_unit=curve[1])
     return registered | documented
 
 

@@ -182,11 +182,13 @@ def build_site(
 
 def _with_profiles(submission: Submission, docs: Mapping[str, MetricDoc]) -> Submission:
     """The submission with what profiles are: files that were exported before metrics said so have it from these."""
-    told = {label: {"profile": doc.profile, "profile_unit": doc.profile_unit} for label, doc in docs.items()}
-    return replace(
-        submission,
-        metrics=tuple(m if m.profile else replace(m, **told.get(m.label, {})) for m in submission.metrics),
-    )
+    nothing = MetricDoc((), ())
+
+    def told(metric: PublishedMetric) -> PublishedMetric:
+        doc = docs.get(metric.label, nothing)
+        return metric if metric.profile else replace(metric, profile=doc.profile, profile_unit=doc.profile_unit)
+
+    return replace(submission, metrics=tuple(map(told, submission.metrics)))
 
 
 def _board(sources: Sequence[Source]) -> Board:

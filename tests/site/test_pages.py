@@ -11,6 +11,7 @@ from harness.render import publish
 from harness.site_runs import run_pages, run_path
 from harness.site_variant import picks
 from harness.sitemodel import Entry, Source, build_site
+from tests.site.browsing import KINDS
 from tests.site.conftest import Site
 from tests.site.synthetic import LOOKS, result, small_suite, write_result
 from tests.site.test_board import METHOD, NO_CONV, submission
@@ -58,17 +59,22 @@ def test_every_value_leads_to_its_videos_in_two_clicks(site: Site) -> None:
     assert {f"../items/demo-1/{i:03d}-scene.html#mini-exvideo-1-s0" for i in range(2)} <= links
 
 
-def test_pages_say_suite_protocol_n_and_date(site: Site) -> None:
-    for name in ("index.html", "items/demo-1/000-scene.html"):
-        text = Text(site.folder / name).text
-        assert "demo@1" in text
-        assert "8 frames of 64×64 at 10 frames/s" in text
-        assert "2026-11-24 06:20 UTC" in text
-    for name in ("compare/demo-1/index.html", "maps/demo-1/ff_ssim-1.html"):
-        text = Text(site.folder / name).text
-        assert "demo@1" in text
-        assert "2 items" in text
-        assert "2026-11-24 06:20 UTC" in text
+def test_every_page_of_numbers_says_suite_protocol_n_and_date_and_has_their_data(site: Site) -> None:
+    without = {"404.html", "contribute.html"}
+    listed = {"changes.html", "runs/01a2.html"}  # of runs: their numbers are elsewhere
+    for name in {*KINDS, "maps/demo-1/ff_ssim-1.html"} - without:
+        page = Text(site.folder / name)
+        text = page.text.partition("Contribute")[2].partition("Built from the published")[0]
+        for said in (
+            "demo@1",
+            "2 items × 1 seed",
+            "8 frames of 64×64 at 10 frames/s",
+            "newest result 2026-11-24",
+        ):
+            assert said in text, (name, said)
+        files = {attributes.get("href", "").rpartition("/")[2] for tag, attributes in page.tags if tag == "a"}
+        wanted = {f"demo-1{part}" for part in (".csv", ".scores.csv", ".json", ".pairs.csv", ".pairs.parquet")}
+        assert name in listed or wanted <= files, name
 
 
 def test_metric_page_shows_controls_as_golden_examples(site: Site) -> None:
