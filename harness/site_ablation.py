@@ -17,7 +17,7 @@ from harness.site_text import level, stem
 from harness.submission import PublishedMetric, Submission
 
 WIDTH = 260.0
-FURTHEST = 3
+FURTHEST = 2
 KINDS = {"main": "main effect", "interaction": "interaction", "contrast": "contrast"}
 
 

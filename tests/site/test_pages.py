@@ -87,7 +87,10 @@ def test_metric_page_shows_controls_as_golden_examples(site: Site) -> None:
 def test_item_page_has_curves_with_their_numbers(site: Site) -> None:
     page = Text(site.folder / "items/demo-1/000-scene.html")
     courses = [a for tag, a in page.tags if tag == "svg" and "data-course" in a]
-    assert len(courses) == 2  # of the synthetic metrics, these have a profile
+    assert len(courses) == 2  # of the synthetic metrics, these have a profile that varies
+    assert re.search(r"same in every part of every video, and not drawn:\s+ff_ssim\s+0.5000", page.text)
+    assert "an arrow at the edge stands for each of its parts" in page.text  # control-flicker is off the scale
+    assert [a["class"] for tag, a in page.tags if tag == "path"].count("off") >= 8
     assert "8 parts of the clip" in courses[0]["aria-label"]
     assert "warp_error@1 in each of 8 equal parts of the clip" in page.text
     assert "dynamic_rate@1, speed of the fastest pixels, % of the short side, in each of 8 equal parts" in page.text
