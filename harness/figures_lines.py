@@ -93,7 +93,8 @@ def _runs(known: Sequence[tuple[float, float]], y: Scale) -> Iterator[tuple[Plac
     for first, second in pairwise(known):
         limits = y.clamp(first[1]), y.clamp(second[1])
         if limits[0] != limits[1] or limits == (first[1], second[1]):  # else the piece lies beyond an edge or on it
-            enters, leaves = (_crossing(first, second, limit) for limit in limits)
+            enters = first if first[1] == limits[0] else _crossing(first, second, limits[0])
+            leaves = second if second[1] == limits[1] else _crossing(first, second, limits[1])
             run = run or [(enters[0], y(enters[1]))]
             run.append((leaves[0], y(leaves[1])))
         if second[1] != limits[1] and run:
@@ -104,8 +105,6 @@ def _runs(known: Sequence[tuple[float, float]], y: Scale) -> Iterator[tuple[Plac
 
 
 def _crossing(first: Place, second: Place, value: float) -> Place:
-    """Where a straight line from ``first`` to ``second`` has ``value``, which lies between theirs or is one of them."""
-    if value in (first[1], second[1]):
-        return first if value == first[1] else second
+    """Where a straight line from ``first`` to ``second`` has ``value``, which lies between theirs."""
     share = (value - first[1]) / (second[1] - first[1])
     return (round(first[0] + share * (second[0] - first[0]), 2), value)

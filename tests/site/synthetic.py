@@ -39,7 +39,7 @@ METRICS: tuple[dict[str, Any], ...] = (
         "better": "none",
         "unit": "share of videos",
         "summary": "share of videos in which something moves",
-        "profile": "speed of the fastest pixels",
+        "profile": "pace of the fastest pixels",
         "profile_unit": "% of the short side",
     },
     {"name": "ff_ssim", "better": "higher", "unit": "SSIM", "summary": "first-frame fidelity"},

@@ -92,7 +92,7 @@ def test_curves_by_eighth_have_a_scale_and_their_numbers(page: str) -> None:
     rows = re.findall(r"<tr><th scope=\"row\">.*?</tr>", part[: part.index("</table>")], re.DOTALL)
     assert [row.count("<td>") for row in rows] == [8] * len(panel.timed)
     assert number(panel.timed[0].finding.windows[7].value) in rows[0]  # type: ignore[union-attr]
-    assert "here: speed of the fastest pixels, % of the short side" in page
+    assert "here: pace of the fastest pixels, % of the short side" in page
 
 
 def test_effects_can_be_downloaded_unrounded(folder: Path) -> None:

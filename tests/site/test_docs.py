@@ -58,7 +58,7 @@ def test_what_a_profile_is_can_be_declared_and_old_files_have_it_from_the_instal
     board = build_site([Source(submission(METHOD, 2))], found).boards[0]
     said = {metric.name: metric.over_time for metric in board.metrics}
     assert said["warp_error"] == "speed, %"
-    assert said["dynamic_rate"] == "speed of the fastest pixels, % of the short side"  # the file's own words stay
+    assert said["dynamic_rate"] == "pace of the fastest pixels, % of the short side"  # the file's own words stay
     assert said["ff_ssim"] == "SSIM"
 
 

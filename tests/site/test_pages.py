@@ -93,11 +93,11 @@ def test_item_page_has_curves_with_their_numbers(site: Site) -> None:
     assert [a["class"] for tag, a in page.tags if tag == "path"].count("off") >= 8
     assert "8 parts of the clip" in courses[0]["aria-label"]
     assert "warp_error@1 in each of 8 equal parts of the clip" in page.text
-    assert "dynamic_rate@1, speed of the fastest pixels, % of the short side, in each of 8 equal parts" in page.text
+    assert "dynamic_rate@1, pace of the fastest pixels, % of the short side, in each of 8 equal parts" in page.text
     figures = [text for text in page.text.split("dynamic_rate")[1:] if text.lstrip().startswith("○ here:")]
     assert len(figures) == 1  # its curve has the unit of what it shows, no share of videos
     variant = Text(site.folder / "variants/mini-exvideo-1.html").text
-    assert re.search(r"dynamic_rate\s+○\s+here: speed of the fastest pixels, % of the short side", variant)
+    assert re.search(r"dynamic_rate\s+○\s+here: pace of the fastest pixels, % of the short side", variant)
 
 
 def test_runs_have_a_page_whatever_their_name() -> None:

@@ -194,6 +194,7 @@ def test_what_is_never_negative_has_no_negative_scale() -> None:
     assert not plot.leaving  # those with a colour are one value, so that nothing could be squeezed
     assert not any(tick.text.startswith("−") for tick in plot.y_ticks)
     assert plot.lines[-1].runs[0][0][1] == plot.bottom
+    assert [line.runs[0][-1] for line in plot.lines] == [line.end for line in plot.lines]  # level lines reach the end
     assert (constant({"a": [0.0, None], "b": [0.0]}), constant({"a": [0.0], "b": [1.0]}), constant({})) == (
         0.0,
         None,
