@@ -237,21 +237,26 @@ def _video(
     submissions: Sequence[Submission], metric: PublishedMetric, effect: Effect, alpha: float
 ) -> tuple[Answer | None, tuple[Answer | None, ...]]:
     chosen = [s for s in submissions if s.variant.label in effect.weights]
-    signs = np.array([effect.weights[s.variant.label] for s in chosen])
-    reach = float(signs[signs > 0].sum())
-    whole = _answer(_items(chosen, signs, metric.label, None), alpha, metric.unit, reach)
+    reach = float(sum(weight for weight in effect.weights.values() if weight > 0))
+    whole = _answer(list(item_contrasts(chosen, effect, metric.label).values()), alpha, metric.unit, reach)
     if not any(row.scores[metric.label].profile for s in chosen for row in s.rows if metric.label in row.scores):
         return whole, ()
-    parts = [_answer(_items(chosen, signs, metric.label, window), alpha) for window in range(WINDOWS)]
+    windows = (item_contrasts(chosen, effect, metric.label, window) for window in range(WINDOWS))
+    parts = [_answer(list(found.values()), alpha) for found in windows]
     return whole, tuple(parts) if any(parts) else ()
 
 
-def _items(
-    chosen: Sequence[Submission], signs: np.ndarray[tuple[int], np.dtype[np.float64]], metric: str, window: int | None
-) -> list[float]:
-    """One contrast an item, averaged over seeds."""
+def item_contrasts(
+    submissions: Sequence[Submission], effect: Effect, metric: str, window: int | None = None
+) -> dict[str, float]:
+    """An effect on a metric of single videos, item by item, averaged over seeds; items that a row lacks are left out.
+
+    With ``window``, in that eighth of the clip.
+    """
+    chosen = [s for s in submissions if s.variant.label in effect.weights]
+    signs = np.array([effect.weights[s.variant.label] for s in chosen])
     cells = paired_cells(chosen, metric, window)
-    return [float(np.mean(np.array(seeds) @ signs)) for seeds in cells.values()]
+    return {item: float(np.mean(np.array(seeds) @ signs)) for item, seeds in cells.items()}
 
 
 def _answer(values: Sequence[float], alpha: float, unit: str = "", reach: float = 1.0) -> Answer | None:

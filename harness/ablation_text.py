@@ -154,7 +154,8 @@ def _over_time(found: Ablation, metric: PublishedMetric, brk: str) -> Table:
     ]
     count = max(len(finding.windows) for finding in findings)
     family = ", p adjusted over effects and eighths" if found.adjusted else ""
-    heading = f"{_label(metric)} over time, by eighth of the clip{family}"
+    what = f" ({metric.over_time})" if metric.profile else ""
+    heading = f"{_label(metric)} over time{what}, by eighth of the clip{family}"
     return heading, ["effect", *map(str, range(1, count + 1))], rows
 
 

@@ -16,7 +16,8 @@ def sentence(finding: Finding, level: float = 0.95) -> str:
         return f"{name}: {signed(answer)}, not tested: a file lacks the values of the jackknife."
     if finding.verdict == "no effect seen":
         seen = f"; one test of this size could have seen {half_width(answer.detectable)}" if answer.detectable else ""
-        return f"{name}: no difference seen ({signed(answer)}, {_interval(answer, level)}, n {answer.n}){seen}."
+        told = f"{signed(answer)}, {_interval(answer, level)}, n {answer.n}, adjusted p {_p(answer)}"
+        return f"{name}: no difference seen ({told}){seen}."
     sense = _sense(finding)
     return (
         f"{name}: {signed(answer)} ({_interval(answer, level)}, n {answer.n}, adjusted p {_p(answer)})"

@@ -71,7 +71,7 @@ def fold(submissions: Sequence[Submission], suite: Mapping[str, Any]) -> dict[st
         "environment": last.environment,
         "items": items,
         "steps": [{**asdict(step), "variant": s.variant.label} for step, s in pairs],
-        "metrics": [asdict(metric) for metric in metrics],
+        "metrics": [_metric(metric) for metric in metrics],
         "samples": [
             {"metric": metric.label, "kind": step.kind, "step": step.step, **sample}
             for metric in metrics
@@ -173,6 +173,11 @@ def load(suite: str, results: Path, plugins: Sequence[Path] = ()) -> Experiment:
         where=str(results),
         fix=f"harness run --suite {known.name}" + ("" if known.name.startswith("calibration") else " --variants …"),
     )
+
+
+def _metric(metric: PublishedMetric) -> dict[str, Any]:
+    """A column as a file has it; a calibration holds values alone, so that nothing is said of profiles."""
+    return {name: value for name, value in asdict(metric).items() if name not in ("profile", "profile_unit")}
 
 
 def _sample(submission: Submission, metric: PublishedMetric, items: Sequence[str]) -> dict[str, Any] | None:

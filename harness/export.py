@@ -157,7 +157,8 @@ def _variant(spec: VariantSpec, trainable: int | None, training: Mapping[str, An
 
 def _metric(spec: MetricSpec, key: MetricKey) -> dict[str, Any]:
     names = ("name", "version", "better", "unit", "summary", "scope", "beside", "aspect", "headline")
-    return {**{name: getattr(spec, name) for name in names}, "key": key}
+    curve = {"profile": spec.profile, "profile_unit": spec.profile_unit} if spec.profile else {}
+    return {**{name: getattr(spec, name) for name in names}, **curve, "key": key}
 
 
 def _last_run(store: Queries, made: Iterable[Generation]) -> dict[str, Any]:

@@ -93,6 +93,15 @@ def metric_claims(
     return ""
 
 
+def metric_profile(name: str, profile: str, unit: str) -> str:
+    """Why what a metric says of its profile cannot be accepted; empty if it can."""
+    if bool(profile) != bool(unit):
+        return f"'{name}': profile and profile_unit name another quantity than the value together, or not at all"
+    if len(unit) > MAX_UNIT:
+        return f"'{name}': its profile_unit has more than {MAX_UNIT} characters"
+    return ""
+
+
 def extractor_load(load: Callable[..., Any], name: object, version: object) -> str:
     """Why a function cannot load an extractor; empty if it can."""
     if why := misfit(load, LOAD_EXTRACTOR):

@@ -69,7 +69,8 @@ class MetricSpec:
     is marked below as many items as features, and extrapolated where there are enough. ``aspect`` is what it judges,
     one of `harness.columns.ASPECTS`, and a ``headline`` stands first on the board. ``responds`` is what a video metric
     promises about changed clips (`harness.responses`). ``bounds`` are the lowest and the highest value that there can
-    be, None where there is no limit. None of the five is identity.
+    be, None where there is no limit. ``profile`` and ``profile_unit`` say what a score's profile is where it is another
+    quantity than the value, and stay empty where it is the same one. None of the seven is identity.
     """
 
     name: str
@@ -91,6 +92,8 @@ class MetricSpec:
     biased: bool = False
     responds: Mapping[str, str] = field(default_factory=dict)
     bounds: tuple[float | None, float | None] = (None, None)
+    profile: str = ""
+    profile_unit: str = ""
 
     @property
     def label(self) -> str:
@@ -250,13 +253,16 @@ def metric(
     biased: bool = False,
     responds: Mapping[str, str] | None = None,
     bounds: tuple[float | None, float | None] = (None, None),
+    profile: str = "",
+    profile_unit: str = "",
 ) -> Callable[[F], F]:
     """Register a function as a metric: ``(Clip) -> Score``, or ``(Features, Features) -> float`` for a set.
 
     A video metric that names an argument ``item`` is also given the clip's `Item`, with its prompt.
 
     ``responds`` declares the answer of a video metric to changed clips, see `harness.responses`; it is optional. So are
-    ``bounds``, the lowest and the highest possible value: a published score outside of them is refused.
+    ``bounds``, the lowest and the highest possible value: a published score outside of them is refused. ``profile`` and
+    ``profile_unit`` name what a score's profile shows, where that is another quantity than the value.
 
     Raises:
         UsageError: E-PLUGIN, the signature does not fit, the aspect or a declared response is none that there is, or
@@ -266,10 +272,11 @@ def metric(
     def register(function: F) -> F:
         why = plugin_checks.metric_function(function, name, version, better, unit, kind, extractor)
         why = why or plugin_checks.metric_claims(name, better, kind, aspect, responds or {}, params or {})
+        why = why or plugin_checks.metric_profile(name, profile, profile_unit)
         if why:
             raise refused(function, why, WORKING.format("metric"))
         known = (name, version, better, unit, summary, function, source_of(function), kind, needs, extractor, beside)
-        told = (aspect, headline, biased, responds or {}, bounds)
+        told = (aspect, headline, biased, responds or {}, bounds, profile, profile_unit)
         spec = MetricSpec(*known, params or {}, weights, min_items, *told)
         _add(REGISTRY.metrics, name, spec, function)
         return function

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.resources
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +26,7 @@ from harness.site_swap import MANIFEST, fresh_folder, put_in_place, refuse_forei
 from harness.site_text import facts, stem
 from harness.sitemodel import Refusal, SiteModel, load_site
 from harness.table_text import ARROWS
+from harness.tables import Table
 
 # Each is one file of the site, made of these of the theme in this order.
 ASSETS = {
@@ -90,7 +91,7 @@ def publish(submissions: Sequence[Path], masters: Path | None, out: Path, media:
         _write_pages(folder, found)
         for path, text in found.scripts.items():
             _write(folder / path, text)
-        _write_data(folder, model)
+        _write_data(folder, model, found.findings)
         _write_manifest(folder)
         check = _checked(folder)
         report = _report(folder, out, (model, refused), maker, check)
@@ -152,10 +153,12 @@ def _write_asset(folder: Path, name: str, parts: Sequence[Path]) -> str:
     return place
 
 
-def _write_data(folder: Path, model: SiteModel) -> None:
+def _write_data(folder: Path, model: SiteModel, findings: Mapping[str, Sequence[Table]]) -> None:
     for board in model.boards:
         mine = [s for s in model.submissions if s.suite.label == board.suite.label]
-        site_data.write(folder / "data" / stem(board.suite.label), board, mine)
+        place = folder / "data" / stem(board.suite.label)
+        site_data.write(place, board, mine)
+        site_data.write_findings(place, board.suite.label, findings[board.suite.label])
     site_data.write_schema(folder / "data" / "schema")
     _write(folder / "robots.txt", "User-agent: *\nAllow: /\n")
     _write(folder / "_headers", headers_file())

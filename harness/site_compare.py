@@ -103,12 +103,11 @@ def pair_context(comparisons: Comparisons, pair: Pair) -> dict[str, Any]:
 
 def index_context(comparisons: Comparisons) -> dict[str, Any]:
     """What the template of the list of pairs is given."""
-    shown = [metric for metric in comparisons.board.headline if metric.better != "none"]
     lines = {pair.b.label: _by_metric(pair) for pair in comparisons.with_reference}
     return {
         "board": comparisons.board,
         "all": comparisons,
-        "metrics": shown,
+        "metrics": comparisons.board.headline,
         "lines": lines,
         "title": f"Comparisons on {comparisons.board.suite.label}",
     }

@@ -31,6 +31,17 @@ def write(place: Path, board: Board, submissions: Sequence[Submission]) -> None:
     write_parquet(_file(place, ".scores.parquet"), tables.scores(submissions))
 
 
+def write_findings(place: Path, suite: str, findings: Sequence[Table]) -> None:
+    """Write what was found on a suite, a CSV, a JSON and a Parquet file each; ``place`` as for `write`."""
+    from harness.parquet import write_parquet
+
+    for table in findings:
+        text = json.dumps({"suite": suite, table.name: _records(table)}, allow_nan=False, indent=0) + "\n"
+        _file(place, f".{table.name}.json").write_text(text, encoding="utf-8", newline="\n")
+        _file(place, f".{table.name}.csv").write_text(table_csv(table), encoding="utf-8", newline="\n")
+        write_parquet(_file(place, f".{table.name}.parquet"), table)
+
+
 def write_schema(folder: Path) -> None:
     """Write the JSON Schema of result files as ``result-1.json``."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ import importlib.util
 import inspect
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -34,10 +34,15 @@ class Block:
 
 @dataclass(frozen=True)
 class MetricDoc:
-    """``definition``: the docstrings in blocks of prose and formula; ``fooled_by``: what misleads it, may be empty."""
+    """``definition``: the docstrings in blocks of prose and formula; ``fooled_by``: what misleads it, may be empty.
+
+    ``profile`` and ``profile_unit``: what its profiles are, as it was declared; empty where that is the value itself.
+    """
 
     definition: tuple[Block, ...]
     fooled_by: tuple[Block, ...]
+    profile: str = ""
+    profile_unit: str = ""
 
 
 def metric_docs(folder: Path | None = None) -> Mapping[str, MetricDoc]:
@@ -70,23 +75,23 @@ def _docs_of(path: Path) -> dict[str, MetricDoc]:
     calls = [node.value for node in tree.body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)]
     called = [a.value for c in calls for a in c.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
     registered = {label: _split(module_doc) for label in called if LABEL.fullmatch(label)}
-    return registered | {
-        label: _split(module_doc, ast.get_docstring(function) or "")
-        for function in functions
-        for label in [_label(function)]
-        if label
-    }
+    documented = {}
+    for function in functions:
+        told = _declared(function)
+        if "" in told and "version" in told:
+            doc = _split(module_doc, ast.get_docstring(function) or "")
+            curve = told.get("profile", ""), told.get("profile_unit", "")
+            documented[f"{told['']}@{told['version']}"] = replace(doc, profile=curve[0], profile_unit=curve[1])
+    return registered | documented
 
 
-def _label(function: ast.FunctionDef) -> str:
-    """``name@version`` when the function is decorated with ``metric("name", version=1, ...)``."""
+def _declared(function: ast.FunctionDef) -> dict[str, str]:
+    """What the function's decorator ``metric("name", version=1, ...)`` spells out, the name under an empty one."""
     for call in function.decorator_list:
-        if not isinstance(call, ast.Call) or _name(call.func) != "metric" or not call.args:
-            continue
-        version = next((k.value for k in call.keywords if k.arg == "version"), None)
-        if isinstance(call.args[0], ast.Constant) and isinstance(version, ast.Constant):
-            return f"{call.args[0].value!s}@{version.value!s}"
-    return ""
+        if isinstance(call, ast.Call) and _name(call.func) == "metric" and call.args:
+            given = [("", call.args[0]), *((k.arg or "**", k.value) for k in call.keywords)]
+            return {name: str(node.value) for name, node in given if isinstance(node, ast.Constant)}
+    return {}
 
 
 def _name(node: ast.expr) -> str:

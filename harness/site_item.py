@@ -6,13 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.figures_lines import Courses, courses
+from harness.figures_lines import Courses, constant, courses
 from harness.site_board import Board
 from harness.site_media import SiteMedia
 from harness.sitemodel import ItemPage, SiteModel, VideoView
 from harness.submission import PublishedMetric
 
 SLOTS = 8  # colours of curves; controls are grey, which is slot 0
+
+Parts = tuple[tuple[VideoView, tuple[float | None, ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -21,17 +23,21 @@ class Curves:
 
     metric: PublishedMetric
     plot: Courses
-    values: tuple[tuple[VideoView, tuple[float | None, ...]], ...]
+    values: Parts
 
 
 @dataclass(frozen=True)
 class Take:
-    """All videos of one item and seed; ``shown`` are those that can be watched."""
+    """All videos of one item and seed; ``shown`` are those that can be watched.
+
+    ``level`` are the metrics that have one value in every part of every video, with that value, instead of curves.
+    """
 
     seed: int
     videos: tuple[VideoView, ...]
     shown: tuple[VideoView, ...]
     curves: tuple[Curves, ...]
+    level: tuple[tuple[PublishedMetric, float], ...]
     slots: dict[str, int]
 
 
@@ -55,8 +61,11 @@ def _take(videos: Sequence[VideoView], seed: int, media: SiteMedia) -> Take:
     slots = _slots(videos)
     shown = tuple(view for view in videos if media.preview(view))
     metrics = [s.metric for s in videos[0].scores]
-    curves = [found for metric in metrics if (found := _curves(videos, metric, slots)) is not None]
-    return Take(seed, tuple(videos), shown, tuple(curves), slots)
+    parts = {metric: _parts(videos, metric) for metric in metrics}
+    level = tuple((m, one) for m, found in parts.items() if (one := constant(_named(found))) is not None)
+    flat = {metric for metric, _ in level}
+    curves = [c for m, found in parts.items() if m not in flat and (c := _curves(found, m, slots)) is not None]
+    return Take(seed, tuple(videos), shown, tuple(curves), level, slots)
 
 
 def _slots(videos: Iterable[VideoView]) -> dict[str, int]:
@@ -66,12 +75,20 @@ def _slots(videos: Iterable[VideoView]) -> dict[str, int]:
     return {view.variant.label: numbered.get(view.variant.label, 0) for view in videos}
 
 
-def _curves(videos: Sequence[VideoView], metric: PublishedMetric, slots: dict[str, int]) -> Curves | None:
+def _parts(videos: Sequence[VideoView], metric: PublishedMetric) -> Parts:
+    """The profiles of the videos that have one."""
     found = []
     for view in videos:
         score = next(s.score for s in view.scores if s.metric == metric)
         if score is not None and any(v is not None for v in score.profile):
             found.append((view, score.profile))
-    by_name = {view.variant.label: values for view, values in found}
-    plot = courses(by_name, slots)
-    return None if plot is None else Curves(metric, plot, tuple(found))
+    return tuple(found)
+
+
+def _named(parts: Parts) -> dict[str, tuple[float | None, ...]]:
+    return {view.variant.label: values for view, values in parts}
+
+
+def _curves(parts: Parts, metric: PublishedMetric, slots: dict[str, int]) -> Curves | None:
+    plot = courses(_named(parts), slots)
+    return None if plot is None else Curves(metric, plot, parts)

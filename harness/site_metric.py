@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness import figures
-from harness.calibration import Calibration, MetricResponses, Response, Step
+from harness.calibration import (
+    MIN_EFFECT,
+    MIN_RELATIVE,
+    MIN_RHO,
+    Calibration,
+    MetricResponses,
+    Response,
+    Step,
+)
 from harness.site_board import Board, BoardRow, Cell
 from harness.site_marks import column_scale, place
 from harness.site_text import number
@@ -18,6 +26,9 @@ VERDICTS = {
     **{"sees": "sees it", "ignores": "ignores it", "reversed": "rewards it"},
     **{"uneven": "answers unevenly", "undefined": "has no value"},
 }
+
+BLIND = ("reversed", "ignores")
+RULE = {"rho": MIN_RHO, "effect": MIN_EFFECT, "relative": MIN_RELATIVE}
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,17 @@ class Card:
     calibration: Calibration
     answers: tuple[Answer, ...]
 
+    @property
+    def blind(self) -> list[str]:
+        """The faults that the metric is seen to reward or not to see here, by name."""
+        return [f"{a.response.kind} ({a.verdict})" for a in self.answers if a.response.verdict in BLIND]
+
+    @property
+    def reach(self) -> tuple[float, float] | None:
+        """The values at the foot and at the head of every plot, which all share one scale."""
+        points = (point for answer in self.answers for point in answer.response.points)
+        return figures.span([(p.mean, p.low, p.high) for p in points if p.mean is not None])
+
 
 @dataclass(frozen=True)
 class Golden:
@@ -67,7 +89,7 @@ def metric_context(model: SiteModel, page: MetricPage) -> dict[str, Any]:
         "plot_width": PLOT_WIDTH,
         "cards": [Card(calibration, _answers(calibration, found)) for calibration, found in page.calibrations],
         "golden": list(_golden(model, page)),
-        "blind": _blind(page),
+        "rule": RULE,
         "title": page.metric.label,
     }
 
@@ -94,14 +116,3 @@ def _answers(calibration: Calibration, metric: MetricResponses) -> tuple[Answer,
 def _steps(response: Response) -> tuple[str, ...]:
     """The means as text, to four digits."""
     return tuple("none" if p.mean is None else number(p.mean) for p in response.points)
-
-
-def _blind(page: MetricPage) -> list[str]:
-    """The faults that a calibration shows the metric to reward or not to see, by name."""
-    verdicts = {
-        response.kind: response.verdict
-        for _, found in page.calibrations
-        for response in found.responses
-        if response.verdict in ("reversed", "ignores")
-    }
-    return [f"{kind} ({VERDICTS[verdict]})" for kind, verdict in verdicts.items()]

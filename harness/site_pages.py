@@ -12,6 +12,7 @@ from harness.site_ablation import AblationView, ablation_path, ablation_views
 from harness.site_ablation import context as ablation_context
 from harness.site_board import RANK_MINIMUM, Board
 from harness.site_board_page import board_context, sorted_contexts
+from harness.site_findings import effects_table, pairs_table
 from harness.site_item import item_context, items_context
 from harness.site_media import SiteMedia
 from harness.site_metric import metric_context
@@ -21,6 +22,7 @@ from harness.site_text import stem
 from harness.site_variant import variant_context
 from harness.sitemodel import Refusal, SiteModel
 from harness.submission import Submission
+from harness.tables import Table
 from harness.validate_rules import demands
 
 T = TypeVar("T")
@@ -102,6 +104,16 @@ class Pages:
         """The scripts of numbers that pages load, by their paths."""
         return {found.script: found.text for found in self._any_pairs.values()}
 
+    @property
+    def findings(self) -> dict[str, list[Table]]:
+        """What the pages of effects and of pairs show, as tables by suite; none where there is no such page."""
+        found: dict[str, list[Table]] = {board.suite.label: [] for board in self._model.boards}
+        for label, views in self._ablations.items():
+            found[label].append(effects_table([view.found for view in views]))
+        for label, pairs in self._comparisons.items():
+            found[label].append(pairs_table(pairs))
+        return found
+
     @cached_property
     def _shared(self) -> dict[str, Any]:
         """What every template is given: the model, and which pages there are to link to."""
@@ -121,7 +133,11 @@ class Pages:
 
     @cached_property
     def _ablations(self) -> Mapping[str, list[AblationView]]:
-        return _by_suite(self._model, ablation_views)
+        return _by_suite(self._model, lambda board, mine: ablation_views(board, mine, self._pairs_of(board)))
+
+    def _pairs_of(self, board: Board) -> tuple[site_compare.Pair, ...]:
+        found = self._comparisons.get(board.suite.label)
+        return found.pairs if found else ()
 
     @cached_property
     def _comparisons(self) -> Mapping[str, site_compare.Comparisons]:

@@ -99,6 +99,8 @@ class _Inliner(HTMLParser):
             return ""
         if tag == "a" and not found.get("href", "#").startswith(("#", "https:")):
             return _tag("a", {name: value for name, value in found.items() if name not in ("href", "rel")})
+        if "data-pairs" in found:  # the way to the pages that its script would link to
+            return _tag(tag, {**found, "data-pairs": ""})
         makers = {"link": self._link, "script": self._script, "video": self._video, "img": self._picture}
         return makers[tag](found) if tag in makers else None
 

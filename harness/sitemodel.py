@@ -164,6 +164,7 @@ def build_site(
 ) -> SiteModel:
     """The model of the whole site. ``sources``: at least one, no two of one variant on one suite."""
     found = tuple(c for experiment in calibrations if (c := analyse(experiment)) is not None)
+    sources = [replace(s, submission=_with_profiles(s.submission, docs)) for s in sources]
     suites: dict[str, list[Source]] = {}
     for source in sources:
         suites.setdefault(source.submission.suite.label, []).append(source)
@@ -177,6 +178,17 @@ def build_site(
         max((board.updated for board in boards), key=instant),
         tuple(source.submission for source in sources),
     )
+
+
+def _with_profiles(submission: Submission, docs: Mapping[str, MetricDoc]) -> Submission:
+    """The submission with what profiles are: files that were exported before metrics said so have it from these."""
+    nothing = MetricDoc((), ())
+
+    def told(metric: PublishedMetric) -> PublishedMetric:
+        doc = docs.get(metric.label, nothing)
+        return metric if metric.profile else replace(metric, profile=doc.profile, profile_unit=doc.profile_unit)
+
+    return replace(submission, metrics=tuple(map(told, submission.metrics)))
 
 
 def _board(sources: Sequence[Source]) -> Board:

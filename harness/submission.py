@@ -59,7 +59,10 @@ class PublishedVariant:
 
 @dataclass(frozen=True)
 class PublishedMetric:
-    """A column of a file. ``aspect`` and ``headline`` say where it stands, and are optional in a file."""
+    """A column of a file. ``aspect`` and ``headline`` say where it stands, and are optional in a file.
+
+    So are ``profile`` and ``profile_unit``: what the scores' profiles are, where that is another quantity.
+    """
 
     name: str
     version: int
@@ -71,11 +74,18 @@ class PublishedMetric:
     key: str
     aspect: str = ""
     headline: bool = False
+    profile: str = ""
+    profile_unit: str = ""
 
     @property
     def label(self) -> str:
         """Name and version, ``warp_error@1``."""
         return f"{self.name}@{self.version}"
+
+    @property
+    def over_time(self) -> str:
+        """What a curve over the clip shows: the profile's own name and unit, or the column's unit."""
+        return f"{self.profile}, {self.profile_unit}" if self.profile else self.unit
 
 
 @dataclass(frozen=True)
@@ -267,6 +277,8 @@ def parse_metric(node: Node) -> PublishedMetric:
         node.at("key").text(KEY),
         node.at("aspect").choice(ASPECTS) if "aspect" in node.value else "",
         node.at("headline").boolean() if "headline" in node.value else False,
+        node.at("profile").text() if "profile" in node.value else "",
+        node.at("profile_unit").text(limit=64) if "profile_unit" in node.value else "",
     )
 
 

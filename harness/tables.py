@@ -37,6 +37,8 @@ NUMBERS = frozenset(
         *("revision", "version", "seed", "window", "value", "ci_low", "ci_high", "stderr", "coverage", "n", "total"),
         *("undefined", "excluded", "seconds", "seconds_per_video", "peak_vram_bytes", "trainable_parameters"),
         *("floor", "floor_n", *RANKS),
+        *("p", "p_adjusted", "detectable", "size", "difference"),
+        *("a_value", "a_low", "a_high", "b_value", "b_low", "b_high"),
     )
 )
 

@@ -235,6 +235,9 @@ def redeclared(metrics: Sequence[PublishedMetric], known: Mapping[str, MetricSpe
             mine, theirs = getattr(metric, name), getattr(spec, name)
             if mine != theirs:
                 yield f"/metrics/{index}/{name}", f"is {shown(mine)}, the installed {spec.label} has {theirs!r}"
+        if metric.profile and metric.profile_unit != spec.profile_unit:
+            why = f"is {shown(metric.profile_unit)}, the installed {spec.label} has {spec.profile_unit!r}"
+            yield f"/metrics/{index}/profile_unit", why
 
 
 def _current(subject: Subject) -> Iterator[tuple[str, str]]:

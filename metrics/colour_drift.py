@@ -37,6 +37,8 @@ QUANTILES = 256
     params={"quantiles": QUANTILES, "windows": WINDOWS, "of": "means of neighbours"},
     responds={"still": "best", "cut": "worse", "flip": "same"},
     bounds=(0, 1),
+    profile="distance of each part's colours to those of the first",
+    profile_unit="share of the colour range",
 )
 def colour_drift(clip: Clip) -> Score:
     """D_7 of the module's formula, in [0, 1]; 0 for a still. The profile is D_0 = 0, D_1, ..., D_7.

@@ -27,6 +27,8 @@ TOO_SHORT = "fewer than 2 frames"
     params={"flow": FLOW_PARAMS, "cuts": CUT_PARAMS},
     responds={"still": "best", "flicker": "same", "cut": "worse", "flip": "same"},
     bounds=(0, None),
+    profile="cuts in each part",
+    profile_unit="cuts",
 )
 def n_cuts(clip: Clip) -> Score:
     """Number of cuts: colours change, pixels change and flow finds little again, all at once.

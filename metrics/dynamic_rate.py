@@ -62,6 +62,8 @@ MIN_PAIRS = 3
     },
     responds={"still": "zero", "flicker": "same", "flip": "same"},
     bounds=(0, 1),
+    profile="mean speed of the fastest pixels",
+    profile_unit="% of the short side per 1/8 s",
 )
 def dynamic_rate(clip: Clip) -> Score:
     """1 when the fastest 5 % of pixels exceed 6/256 of the short side per 1/8 s in a quarter of the pairs, else 0.

@@ -58,6 +58,8 @@ def heads_weight() -> Weight:
     weights=(trunk_weight(), heads_weight()),
     responds={"still": "best", "shuffle": "same", "flicker": "same", "flip": "same"},
     bounds=(0, None),
+    profile="distance of each part's frames to the image",
+    profile_unit="LPIPS (alex)",
 )
 def ff_lpips(clip: Clip) -> Score:
     """LPIPS of frame 0, 0 for an identical frame.

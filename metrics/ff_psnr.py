@@ -29,6 +29,8 @@ PSNR_CAP = 100.0  # dB, for an identical frame
     params={"working_side": WORKING_SIDE, "cap": PSNR_CAP, "range": "rgb [0,1]"},
     responds={"still": "best", "shuffle": "same", "flicker": "same", "flip": "same"},
     bounds=(0, PSNR_CAP),
+    profile="PSNR of each part's frames to the image",
+    profile_unit="dB",
 )
 def ff_psnr(clip: Clip) -> Score:
     """PSNR of frame 0 in dB, at most 100.

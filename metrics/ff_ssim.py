@@ -35,6 +35,8 @@ Float = NDArray[np.float64]
     params={"working_side": WORKING_SIDE, "window": WINDOW, "sigma": SIGMA, "range": "rgb [0,1]"},
     responds={"still": "best", "shuffle": "same", "flicker": "same", "flip": "same"},
     bounds=(-1, 1),
+    profile="SSIM of each part's frames to the image",
+    profile_unit="SSIM",
 )
 def ff_ssim(clip: Clip) -> Score:
     """SSIM of the conditioning image and frame 0, at most 1.

@@ -35,6 +35,8 @@ SMALLEST = 32  # pixels
     weights=(WEIGHTS,),
     responds={"still": "best", "shuffle": "same", "flicker": "same", "flip": "same"},
     bounds=(0, None),
+    profile="distance of each part's frames to the image",
+    profile_unit="ST-LPIPS (alex)",
 )
 def ff_st_lpips(clip: Clip) -> Score:
     """ST-LPIPS of frame 0, 0 for an identical frame.

@@ -124,7 +124,7 @@
 
   function link(text, target) {
     var made = element("a", text);
-    made.href = root + target;
+    if (root) made.href = root + target;  // a page that is a file of its own leads nowhere
     return made;
   }
 
@@ -156,17 +156,24 @@
     return row;
   }
 
+  // A row by its label or as addresses have it, mini-exvideo-1; -1 where there is none of that name.
   function chosen(name, otherwise) {
-    var at = labels.indexOf(bench.state.read()[name]);
-    return at < 0 ? otherwise : at;
+    if (!asked[name]) return otherwise;
+    var at = labels.indexOf(asked[name]);
+    return at < 0 ? labels.map(function (label) { return label.replace("@", "-"); }).indexOf(asked[name]) : at;
   }
 
-  var a = chosen("a", labels.indexOf(all.reference)), b = chosen("b", a ? 0 : 1);
+  var asked = bench.state.read(), a = chosen("a", labels.indexOf(all.reference)), b = chosen("b", a ? 0 : 1);
   var body = place.querySelector("tbody"), said = place.querySelector("[data-said]");
 
   function show() {
-    body.replaceChildren.apply(body, a === b ? [] : all.metrics.map(function (metric) { return line(metric, a, b); }));
+    var unknown = [[a, asked.a], [b, asked.b]].filter(function (side) { return side[0] < 0; });
+    body.replaceChildren.apply(body, a === b || unknown.length ? [] : all.metrics.map(function (metric) { return line(metric, a, b); }));
     said.replaceChildren();
+    if (unknown.length) {
+      said.append("There is no row " + unknown.map(function (side) { return side[1]; }).join(" or ") + " here: choose another.");
+      return;
+    }
     if (a === b) { said.append("A variant does not differ from itself: choose another."); return; }
     said.append("A is ", link(labels[a], all.variants[a].page), ", " + all.variants[a].summary + ". B is ",
       link(labels[b], all.variants[b].page), ", " + all.variants[b].summary + ". ");
@@ -178,7 +185,8 @@
 
   function pick(name, text, now, set) {
     var options = labels.map(function (label, i) { return [label + (all.variants[i].role === "control" ? " (control)" : ""), label]; });
-    return bench.select(text, options, labels[now], function (label) {
+    if (now < 0) options.unshift(["none", ""]);
+    return bench.select(text, options, now < 0 ? "" : labels[now], function (label) {
       set(labels.indexOf(label));
       var changes = {};
       changes[name] = label;

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 
+import duckdb
 import numpy as np
 import pytest
 
-from harness.ablation import Answer, Effect, Finding
+from harness.ablation import Answer, Effect, Finding, item_contrasts
 from harness.ablation_words import sentence
 from harness.export import dump
 from harness.render import publish
 from harness.site_ablation import ablation_views
 from harness.site_board import build_board
+from harness.site_text import number
 from harness.submission import Submission, parse
 from tests.site.synthetic import Look, noisy, result, small_suite, write_result
 from tests.unit.results import metric
@@ -36,7 +40,7 @@ def submissions(items: int = 12) -> list[Submission]:
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ablation")
     suite = small_suite(items=12)
     for look in GRID:
@@ -44,7 +48,12 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     publish([folder / "published"], None, folder / "public", "none")
     index = (folder / "public/index.html").read_text()
     assert 'href="ablation/demo-1.html"' in index
-    return (folder / "public/ablation/demo-1.html").read_text()
+    return folder / "public"
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path) -> str:
+    return (folder / "ablation/demo-1.html").read_text()
 
 
 def test_both_main_effects_the_interaction_and_the_contrasts_are_there(page: str) -> None:
@@ -52,6 +61,59 @@ def test_both_main_effects_the_interaction_and_the_contrasts_are_there(page: str
         assert name in page
     assert page.count("main effect") >= 2
     assert "interaction" in page
+
+
+def test_effects_of_one_name_say_which_rows_they_are_of_and_lead_to_them(page: str) -> None:
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", page))
+    assert "with conv − without main effect, averaged over positions learned and static" in text
+    assert "with conv − without contrast: mini-exvideo − mini-no-conv" in text
+    pair = "../compare/demo-1/mini-exvideo-1--mini-no-conv-1.html"
+    assert f'<a href="{pair}">mini-exvideo − mini-no-conv</a>' in page
+    found = submissions()
+    (view,) = ablation_views(build_board(found[0].suite, found), found)
+    line = next(x for p in view.headline for x in p.lines if p.metric.name == "ff_ssim")
+    contrasts = item_contrasts(found, line.finding.effect, "ff_ssim@1")
+    assert line.items == tuple(sorted(contrasts, key=lambda i: -abs(contrasts[i]))[:2])
+    assert fmean(contrasts.values()) == pytest.approx(line.finding.answer.value)
+    links = ", ".join(f'<a href="../items/demo-1/{item}.html">{item}</a>' for item in line.items)
+    assert f"Furthest on {links}." in page
+
+
+def test_curves_by_eighth_have_a_scale_and_their_numbers(page: str) -> None:
+    found = submissions()
+    (view,) = ablation_views(build_board(found[0].suite, found), found)
+    panel = next(p for p in view.headline if p.metric.name == "dynamic_rate")
+    windows = [w for line in panel.lines for w in line.finding.windows if w is not None]
+    assert panel.reach == (
+        min(0, *(w.value if w.low is None else w.low for w in windows)),
+        max(0, *(w.value if w.high is None else w.high for w in windows)),
+    )
+    part = page[page.index("Effects on dynamic_rate by eighth") :]
+    rows = re.findall(r"<tr><th scope=\"row\">.*?</tr>", part[: part.index("</table>")], re.DOTALL)
+    assert [row.count("<td>") for row in rows] == [8] * len(panel.timed)
+    assert number(panel.timed[0].finding.windows[7].value) in rows[0]  # type: ignore[union-attr]
+    assert "here: pace of the fastest pixels, % of the short side" in page
+
+
+def test_effects_can_be_downloaded_unrounded(folder: Path) -> None:
+    found = submissions()
+    (view,) = ablation_views(build_board(found[0].suite, found), found)
+    told = json.loads((folder / "data/demo-1.effects.json").read_text())["effects"]
+    whole = [line for line in told if line["window"] is None]
+    answers = [finding.answer for finding in view.found.findings]
+    assert [(x["value"], x["ci_low"], x["p_adjusted"], x["n"]) for x in whole] == [
+        (a.value, a.low, a.p_adjusted, a.n) for a in answers
+    ]
+    timed = next(line for line in told if line["metric"] == "dynamic_rate" and line["window"] == 7)
+    assert timed["unit"] == "% of the short side"
+    lines = (folder / "data/demo-1.effects.csv").read_text().splitlines()
+    assert len(lines) == len(told) + 1
+    with duckdb.connect() as connection:
+        count = connection.execute(
+            f"SELECT count(*), sum(value) FROM '{folder / 'data/demo-1.effects.parquet'}'"
+        ).fetchone()
+    assert count == (len(told), pytest.approx(sum(line["value"] for line in told)))
+    assert 'href="../data/demo-1.effects.csv"' in (folder / "ablation/demo-1.html").read_text()
 
 
 def test_headlines_come_first_and_the_rest_can_be_opened(page: str) -> None:
@@ -150,7 +212,7 @@ def test_what_was_found_is_said_with_its_interval() -> None:
 
 def test_what_was_not_found_says_what_could_have_been() -> None:
     nothing = replace(FINDING, verdict="no effect seen", answer=replace(ANSWER, p_adjusted=0.4))
-    assert "no difference seen" in sentence(nothing)
+    assert "no difference seen (−0.0123, 95 % interval −0.0200 to −0.0046, n 20, adjusted p 0.40)" in sentence(nothing)
     assert sentence(nothing).endswith("one test of this size could have seen 0.011.")
 
 

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page
 from harness.compare import compare
 from harness.compare_text import HEADERS, rows
 from harness.render import publish
+from harness.site_single import single_file
 from harness.stats_sets import recombined
 from harness.submission import read
 from tests.site.browsing import Visit
@@ -102,6 +103,40 @@ def test_a_choice_is_in_the_address_and_leads_to_the_tested_pair(
     assert "does not differ from itself" in page.inner_text("[data-said]")
     page.get_by_label("B").select_option("control-still@1")
     assert "no value for control-still@1" in page.locator("tr", has_text="flow_smoothness").inner_text()
+    assert visit.complaints == []
+
+
+@pytest.mark.slow
+def test_an_address_of_another_page_is_understood_and_an_unknown_name_shows_no_numbers(
+    visit: Visit, built: tuple[Path, dict[str, Path]]
+) -> None:
+    place = (built[0] / "compare/demo-1/any.html").as_uri()
+    visit.page.goto(f"{place}#a=mini-no-conv-1&b=control-still@1")
+    assert [visit.page.get_by_label(side, exact=True).input_value() for side in "AB"] == [
+        "mini-no-conv@1",
+        "control-still@1",
+    ]
+    assert shown(visit.page)
+    visit.page.goto("about:blank")
+    visit.page.goto(f"{place}#a=gone@1&b=control-still@1")
+    assert "There is no row gone@1 here" in visit.page.inner_text("[data-said]")
+    assert shown(visit.page) == {}
+    assert [visit.page.get_by_label(side, exact=True).input_value() for side in "AB"] == ["", "control-still@1"]
+    visit.page.get_by_label("A", exact=True).select_option("mini-exvideo@1")
+    assert shown(visit.page)
+    assert "gone" not in visit.page.url
+    assert visit.complaints == []
+
+
+@pytest.mark.slow
+def test_as_a_file_of_its_own_it_leads_nowhere(
+    visit: Visit, built: tuple[Path, dict[str, Path]], tmp_path: Path
+) -> None:
+    (tmp_path / "pair.html").write_bytes(single_file(built[0], "compare/demo-1/any.html"))
+    page = visit.open(tmp_path / "pair.html")
+    assert len(shown(page)) >= 5
+    assert page.locator("main a[href]").count() == 0
+    assert page.locator("[data-pairs] tbody a").count() > 5
     assert visit.complaints == []
 
 

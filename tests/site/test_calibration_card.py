@@ -11,6 +11,7 @@ import pytest
 from harness import figures
 from harness.calibration_data import NAME, dump, fold, write
 from harness.export import dump as dump_result
+from harness.model import Suite
 from harness.render import publish
 from harness.submission import parse
 from harness.validate import validate
@@ -20,17 +21,17 @@ SUITE = small_suite(4, name="faults")
 HAZE = ("fault-none", 0), ("fault-haze-1", 1), ("fault-haze-2", 2), ("fault-haze-3", 3), ("fault-haze-4", 4)
 
 
-def record(**changes: Any) -> dict[str, Any]:
+def record(suite: Suite = SUITE, factor: float = 10.0, **changes: Any) -> dict[str, Any]:
     """The calibration of the synthetic metrics: flicker grows tenfold a step, the rest is what it is."""
     submissions = []
     for name, step in HAZE:
         params = {"kind": "haze" if step else "none", "step": step, "strength": step / 8}
         look = Look(name, "control", "fault", level=1.0, fields={"params": params, "summary": f"grey veil: {step}"})
-        content = result(SUITE, look)
+        content = result(suite, look)
         for row in content["rows"]:
-            row["scores"]["warp_error@1"]["value"] = 10.0 ** (step - 4) * (1 + 0.01 * int(row["item"][:3]))
+            row["scores"]["warp_error@1"]["value"] = factor ** (step - 4) * (1 + 0.01 * int(row["item"][:3]))
         submissions.append(parse(dump_result(content)))
-    return {**fold(submissions, result(SUITE, LOOKS[0])["suite"]), **changes}
+    return {**fold(submissions, result(suite, LOOKS[0])["suite"]), **changes}
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +40,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for look in LOOKS:
         write_result(base / "published", result(small_suite(2), look))
     write(base / "published", record())
+    write(base / "published", record(small_suite(3, name="quiet"), 1.0))
     report = publish([base / "published"], None, base / "public", "none")
     assert report.refused == ()
     return base / "public"
@@ -46,13 +48,22 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_metrics_page_shows_what_it_sees_with_a_text_alternative(site: Path) -> None:
     text = (site / "metrics" / "warp_error-1.html").read_text()
-    assert "What it sees" in text
-    assert "4 real clips of faults@1" in text
+    assert "What it sees on faults@1, 4 clips" in text
+    assert "a change counts from 0.5 standard deviations between the clips without fault and 1 % of their mean" in text
+    assert "|ρ| is 0.9 or more" in text
+    ends = re.search(r'<span class="about">([^ ]+) without, ([^ ]+) at the strongest</span>', text)
+    assert ends is not None
+    seen, blind = text.split("What it sees on ")[1:]
+    assert "Not seen or rewarded here" not in seen  # it sees the one fault there is
+    assert blind.startswith("quiet@1, 3 clips")
+    assert "<strong>Not seen or rewarded here:</strong> haze (ignores it)." in blind
     assert "<strong>haze</strong> sees it, ρ 1.0" in text
     label = re.search(r'<svg class="response sees" role="img" aria-label="([^"]*)"', text)
     assert label is not None
     assert label[1].startswith("warp_error under haze, from no fault to the strongest: ")
     assert label[1].count(", ") == 5
+    means = label[1].partition(": ")[2].split(", ")
+    assert ends.groups() == (means[0], means[-1])
     assert "4/4" in text  # every mean says over how many clips
     assert text.count('<circle class="point"') >= 5
 

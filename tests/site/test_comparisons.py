@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness import site_compare, site_map, site_order
+from harness import site_compare, site_findings, site_map, site_order
 from harness.compare import compare
 from harness.compare_text import rows
 from harness.ranks import rank
@@ -35,6 +35,21 @@ def test_pairs_say_what_the_command_says() -> None:
     assert [list(line.cells.values()) for line in pair.lines] == told
 
 
+def test_pairs_can_be_downloaded_and_the_list_has_every_headline_column() -> None:
+    board, found = made()
+    pairs = site_compare.comparisons(board, found)
+    assert pairs is not None
+    table = site_findings.pairs_table(pairs)
+    told = [dict(zip(table.columns, line, strict=True)) for line in table.lines]
+    tests = [(pair.b.label, line.column) for pair in pairs.pairs for line in pair.lines]
+    assert [(t["b"], t["metric"], t["difference"], t["p_adjusted"], t["verdict"]) for t in told] == [
+        (b, c.metric.name, c.test.difference, c.test.p_adjusted, c.verdict) for b, c in tests
+    ]
+    shown = [metric.name for metric in site_compare.index_context(pairs)["metrics"]]
+    assert shown == [metric.name for metric in board.headline]
+    assert "dynamic_rate" in shown  # which two columns ask to be read beside
+
+
 def test_many_rows_are_compared_with_the_reference_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(site_compare, "MAX_TESTS", 8)
     board, found = made(4)
@@ -53,6 +68,8 @@ def test_results_that_do_not_compare_say_why() -> None:
     assert pairs is not None
     assert pairs.pairs[0].found is None
     assert "ff_ssim@1" in pairs.pairs[0].refused
+    (line,) = site_findings.pairs_table(pairs).lines
+    assert line[:4] == ("demo@1", "mini-exvideo@1", "mini-no-conv@1", pairs.pairs[0].refused)
 
 
 def test_one_row_is_compared_with_nothing() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from harness.render import publish
 from harness.site_runs import run_pages, run_path
 from harness.site_variant import picks
 from harness.sitemodel import Entry, Source, build_site
+from tests.site.browsing import KINDS
 from tests.site.conftest import Site
 from tests.site.synthetic import LOOKS, result, small_suite, write_result
 from tests.site.test_board import METHOD, NO_CONV, submission
@@ -78,17 +80,22 @@ def test_method_page_says_which_interval_is_whose(site: Site) -> None:
     assert "median seconds a video" in Text(site.folder / "index.html").text
 
 
-def test_pages_say_suite_protocol_n_and_date(site: Site) -> None:
-    for name in ("index.html", "items/demo-1/000-scene.html"):
-        text = Text(site.folder / name).text
-        assert "demo@1" in text
-        assert "8 frames of 64×64 at 10 frames/s" in text
-        assert "2026-11-24 06:20 UTC" in text
-    for name in ("compare/demo-1/index.html", "maps/demo-1/ff_ssim-1.html"):
-        text = Text(site.folder / name).text
-        assert "demo@1" in text
-        assert "2 items" in text
-        assert "2026-11-24 06:20 UTC" in text
+def test_every_page_of_numbers_says_suite_protocol_n_and_date_and_has_their_data(site: Site) -> None:
+    without = {"404.html", "contribute.html"}
+    listed = {"changes.html", "runs/01a2.html"}  # of runs: their numbers are elsewhere
+    for name in {*KINDS, "maps/demo-1/ff_ssim-1.html"} - without:
+        page = Text(site.folder / name)
+        text = page.text.partition("Contribute")[2].partition("Built from the published")[0]
+        for said in (
+            "demo@1",
+            "2 items × 1 seed",
+            "8 frames of 64×64 at 10 frames/s",
+            "newest result 2026-11-24",
+        ):
+            assert said in text, (name, said)
+        files = {attributes.get("href", "").rpartition("/")[2] for tag, attributes in page.tags if tag == "a"}
+        wanted = {f"demo-1{part}" for part in (".csv", ".scores.csv", ".json", ".pairs.csv", ".pairs.parquet")}
+        assert name in listed or wanted <= files, name
 
 
 def test_metric_page_shows_controls_as_golden_examples(site: Site) -> None:
@@ -101,9 +108,17 @@ def test_metric_page_shows_controls_as_golden_examples(site: Site) -> None:
 def test_item_page_has_curves_with_their_numbers(site: Site) -> None:
     page = Text(site.folder / "items/demo-1/000-scene.html")
     courses = [a for tag, a in page.tags if tag == "svg" and "data-course" in a]
-    assert len(courses) == 1  # of the synthetic metrics, warp_error alone has a profile
+    assert len(courses) == 2  # of the synthetic metrics, these have a profile that varies
+    assert re.search(r"same in every part of every video, and not drawn:\s+ff_ssim\s+0.5000", page.text)
+    assert "an arrow at the edge stands for each of its parts" in page.text  # control-flicker is off the scale
+    assert [a["class"] for tag, a in page.tags if tag == "path"].count("off") >= 8
     assert "8 parts of the clip" in courses[0]["aria-label"]
     assert "warp_error@1 in each of 8 equal parts of the clip" in page.text
+    assert "dynamic_rate@1, pace of the fastest pixels, % of the short side, in each of 8 equal parts" in page.text
+    figures = [text for text in page.text.split("dynamic_rate")[1:] if text.lstrip().startswith("○ here:")]
+    assert len(figures) == 1  # its curve has the unit of what it shows, no share of videos
+    variant = Text(site.folder / "variants/mini-exvideo-1.html").text
+    assert re.search(r"dynamic_rate\s+○\s+here: pace of the fastest pixels, % of the short side", variant)
 
 
 def test_runs_have_a_page_whatever_their_name() -> None:

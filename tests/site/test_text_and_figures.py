@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import figures
-from harness.figures_lines import courses
+from harness.figures_lines import constant, courses
 from harness.figures_scatter import Dot, front, scatter
 from harness.site_text import (
     csv_text,
@@ -175,12 +175,47 @@ def test_courses_share_a_scale_that_no_control_stretches() -> None:
     plot = courses({"a": [1.0, 2.0], "b": [2.0, None], "control": [50.0, 1.5]}, {"a": 1, "b": 2, "control": 0})
     assert plot is not None
     lines = {line.label: line for line in plot.lines}
-    assert [x for x, _ in lines["a"].points] == [plot.left + q * (plot.right - plot.left) for q in (0.25, 0.75)]
-    assert lines["a"].points[1][1] < lines["a"].points[0][1]  # a larger value is drawn higher
-    assert lines["a"].points[1][1] == lines["b"].points[0][1]
-    assert lines["control"].points[0][1] == plot.top  # beyond the scale, at its edge
+    assert [x for x, _ in lines["a"].runs[0]] == [plot.left + q * (plot.right - plot.left) for q in (0.25, 0.75)]
+    assert lines["a"].runs[0][1][1] < lines["a"].runs[0][0][1]  # a larger value is drawn higher
+    assert lines["a"].runs[0][1][1] == lines["b"].runs[0][0][1]
+    assert [line.off for line in (lines["a"], lines["b"])] == [(), ()]
+    assert lines["control"].off == ((lines["a"].runs[0][0][0], plot.top),)  # beyond the scale, at its edge
+    assert plot.leaving
+    (run,) = lines["control"].runs  # from where it comes into the plot, which is short of its second part
+    assert run[0][1] == plot.top
+    assert lines["a"].runs[0][0][0] < run[0][0] < run[1][0] == lines["a"].runs[0][1][0]
     assert min(b - a for a, b in pairwise(sorted(line.label_y for line in plot.lines))) >= 12.9
     assert courses({"a": [None]}, {"a": 1}) is None
+
+
+def test_a_course_is_cut_where_it_leaves_the_plot_and_nothing_runs_along_the_edge() -> None:
+    slots = {"a": 1, "c": 0}
+    plot = courses({"a": [1.0, 2.0, 1.0, 2.0, 1.0], "c": [9.0, -9.0, -8.0, 1.5, 9.0]}, slots)
+    assert plot is not None
+    found = next(line for line in plot.lines if line.label == "c")
+    assert [len(run) for run in found.runs] == [2, 3]  # through the plot, and once more into it and out again
+    assert [y for _, y in found.off] == [plot.top, plot.bottom, plot.bottom, plot.top]
+    assert all(len({y for _, y in run}) > 1 for run in found.runs)
+    assert found.end == (found.off[-1])
+    (only,) = [line for line in (courses({"a": [1.0, 2.0], "c": [None, 1.5]}, slots) or plot).lines if line.slot == 0]
+    assert [len(run) for run in only.runs] == [1]
+    outside = courses({"a": [1.0, 2.0], "c": [7.0, 8.0]}, slots)
+    assert outside is not None
+    assert [line.runs for line in outside.lines if line.slot == 0] == [()]
+
+
+def test_what_is_never_negative_has_no_negative_scale() -> None:
+    plot = courses({"a": [0.0, 0.0], "still": [1.0, 1.0]}, {"a": 1, "still": 0})
+    assert plot is not None
+    assert not plot.leaving  # those with a colour are one value, so that nothing could be squeezed
+    assert not any(tick.text.startswith("−") for tick in plot.y_ticks)
+    assert plot.lines[-1].runs[0][0][1] == plot.bottom
+    assert [line.runs[0][-1] for line in plot.lines] == [line.end for line in plot.lines]  # level lines reach the end
+    assert (constant({"a": [0.0, None], "b": [0.0]}), constant({"a": [0.0], "b": [1.0]}), constant({})) == (
+        0.0,
+        None,
+        None,
+    )
 
 
 @pytest.mark.parametrize(

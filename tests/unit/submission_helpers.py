@@ -35,7 +35,9 @@ VARIANT = Spec("mini-x", 2, "mini", "ablation", "a variant", Config(), "x.py")
 
 
 def metric(name: str, scope: str = "video", beside: str = "", most: float | None = 1) -> MetricSpec:
-    return MetricSpec(name, 1, "lower", "grey levels", "a metric", len, "x.py", scope, beside=beside, bounds=(0, most))
+    curve = ("speed", "pixels") if name == "dynamic_rate" else ("", "")
+    told: dict[str, Any] = {"beside": beside, "bounds": (0, most), "profile": curve[0], "profile_unit": curve[1]}
+    return MetricSpec(name, 1, "lower", "grey levels", "a metric", len, "x.py", scope, **told)
 
 
 METRICS = {

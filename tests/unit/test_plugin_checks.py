@@ -120,6 +120,8 @@ def clip_only(clip: object) -> Score:
         (clip_only, {"unit": "u" * 65}, "more than 64 characters"),
         (clip_only, {"aspect": "beauty"}, "is none of quality, flicker"),
         (clip_only, {"responds": {"wobble": "same"}}, "names no change 'wobble'"),
+        (clip_only, {"profile": "speed"}, "together, or not at all"),
+        (clip_only, {"profile": "speed", "profile_unit": "u" * 65}, "more than 64 characters"),
         (clip_only, {"params": {"path": Path()}}, "cannot enter its key"),
     ],
 )

@@ -207,6 +207,7 @@ def _swap_rows(r: dict[str, Any]) -> None:
         ("range", "/set_scores/0/value", lambda r: r["set_scores"][0].update(value=-0.1, ci_low=None)),
         ("current", "/metrics/0", lambda r: r["metrics"][0].update(name="fd_mine")),
         ("current", "/metrics/1/key", lambda r: r["metrics"][1].update(key="9" * 32)),
+        ("as-installed", "/metrics/2/profile_unit", lambda r: r["metrics"][2].update(profile_unit="%")),
         ("as-installed", "/metrics/1/better", lambda r: r["metrics"][1].update(better="higher")),
         ("plausible", "/set_scores/0/value", lambda r: r["set_scores"][0].update(value=1e9)),
         ("current", "/metrics/1/version", lambda r: r["metrics"][1].update(version=9)),
