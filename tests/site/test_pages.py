@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -134,3 +135,27 @@ def test_run_page_has_command_and_machine(site: Site) -> None:
     text = Text(site.folder / "runs/01a2.html").text
     for part in ("harness run --variants all", "a processor", "mini-exvideo@1", "0" * 40):
         assert part in text
+    for part in ("2026-11-24 06:20 UTC", "as committed", "torch"):
+        assert part in text
+    for raw in ("git_dirty", "started_at", "{"):
+        assert raw not in text
+
+
+def test_variant_page_says_where_it_stands_and_leads_to_what_is_said_of_it(board: Path) -> None:
+    page = Text(board / "variants/mini-no-conv-1.html")
+    lines = csv.DictReader((board / "data/demo-1.csv").read_text().splitlines())
+    told = next(line for line in lines if (line["variant"], line["metric"]) == ("mini-no-conv", "warp_error"))
+    shared = "" if told["rank"] == told["rank_last"] else "–" + told["rank_last"]
+    assert f"rank {told['rank']}{shared} of 4" in page.text
+    assert "trainable parameters3.27 M" in page.text
+    assert "Against mini-exvideo" in page.text
+    assert "B worse" in page.text or "A better" in page.text
+    links = {a.get("href") for _, a in page.tags}
+    for target in ("compare/demo-1/mini-exvideo-1--mini-no-conv-1.html", "maps/demo-1/ff_ssim-1.html"):
+        assert f"../{target}" in links
+    assert "../compare/demo-1/any.html" in links
+    drawn = [a for tag, a in page.tags if tag == "svg" and a.get("class") == "whisker effect"]
+    assert len(drawn) == 4  # the headline metrics of single videos
+    control = Text(board / "variants/control-still-1.html")
+    assert "Against mini-exvideo" not in control.text
+    assert not any("maps/" in (a.get("href") or "") for _, a in control.tags)
