@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -56,6 +57,36 @@ def test_every_value_leads_to_its_videos_in_two_clicks(site: Site) -> None:
     variant = Text(site.folder / "variants/mini-exvideo-1.html")
     links = {a.get("href") for _, a in variant.tags}
     assert {f"../items/demo-1/{i:03d}-scene.html#mini-exvideo-1-s0" for i in range(2)} <= links
+
+
+def within(page: Path) -> set[Path]:
+    """What the content of a page leads to, without what stands on every page."""
+    content = page.read_text().partition("<main")[2].partition("</main>")[0]
+    return {(page.parent / link).resolve() for link in re.findall(r'href="([^"#]+)', content)}
+
+
+def test_every_kind_of_page_leads_to_the_videos_of_all_its_variants_in_two_clicks(site: Site, analysed: Path) -> None:
+    pair = ("mini-exvideo", "mini-no-conv")
+    rows = [look.name for look in LOOKS]
+    competing = [look.name for look in LOOKS if look.role != "control"]
+    told = {
+        "suites/demo-1.by-warp_error-1.html": rows,
+        "compare/demo-1/index.html": competing,
+        "compare/demo-1/mini-exvideo-1--mini-no-conv-1.html": pair,
+        "maps/demo-1/warp_error-1.html": competing,
+        "metrics/warp_error-1.html": rows,
+        "runs/01a2.html": rows,
+    }
+    pages = [(site.folder, name, who) for name, who in told.items()]
+    for folder, name, who in [*pages, (analysed, "ablation/demo-1.html", ("mini-exvideo", "mini-no-conv"))]:
+        first = within(folder / name)
+        second = {target for page in first if page.suffix == ".html" for target in within(page)}
+        item = folder / "items/demo-1/000-scene.html"
+        assert item in first | second, name
+        for variant in who:  # whose own page, or a pair's, leads on to the items
+            page = folder / f"variants/{variant}-1.html"
+            assert page in first | second, (name, variant)
+            assert item in within(page)
 
 
 def test_pages_say_suite_protocol_n_and_date(site: Site) -> None:
