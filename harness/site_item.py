@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harness.figures_lines import Courses, courses
 from harness.site_board import Board
 from harness.site_media import SiteMedia
+from harness.site_words import Key, findings
 from harness.sitemodel import ItemPage, SiteModel, VideoView
 from harness.submission import PublishedMetric
 
@@ -33,6 +34,7 @@ class Take:
     shown: tuple[VideoView, ...]
     curves: tuple[Curves, ...]
     slots: dict[str, int]
+    said: Mapping[Key, str]
 
 
 def item_context(page: ItemPage, media: SiteMedia) -> dict[str, Any]:
@@ -56,7 +58,8 @@ def _take(videos: Sequence[VideoView], seed: int, media: SiteMedia) -> Take:
     shown = tuple(view for view in videos if media.preview(view))
     metrics = [s.metric for s in videos[0].scores]
     curves = [found for metric in metrics if (found := _curves(videos, metric, slots)) is not None]
-    return Take(seed, tuple(videos), shown, tuple(curves), slots)
+    said = findings(videos, "of the rows that compete")
+    return Take(seed, tuple(videos), shown, tuple(curves), slots, said)
 
 
 def _slots(videos: Iterable[VideoView]) -> dict[str, int]:

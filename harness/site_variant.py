@@ -12,6 +12,7 @@ from harness.site_around import Around
 from harness.site_marks import markers
 from harness.site_media import SiteMedia
 from harness.site_runs import run_facts, run_path
+from harness.site_words import findings
 from harness.sitemodel import Entry, Profile, VariantPage, VideoView
 from harness.submission import PublishedMetric
 
@@ -84,6 +85,7 @@ def _entry(entry: Entry, media: SiteMedia) -> dict[str, Any]:
         "entry": entry,
         "mark": markers(entry.board),
         "picks": list(picks(entry)),
+        "said": findings(entry.videos, f"of its {len(entry.videos)} videos"),
         "missing": sum(1 for view in entry.videos if media.preview(view) is None),
         "per_video": [m for m in entry.board.metrics if m.scope == "video"],
         "profiles": _by_parts(entry.profiles),

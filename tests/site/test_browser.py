@@ -166,7 +166,35 @@ def test_filters_and_columns_are_kept_in_the_address(visit: Visit, board: Path) 
     page.get_by_role("checkbox", name="ablation", exact=True).check()
     assert "norole" not in page.url
     assert len(names(page)) == 4
+    page.locator(".filters summary", has_text="Columns").click()
+    page.get_by_role("checkbox", name="ff_ssim-1").uncheck()
+    page.locator(".filters summary", has_text="Rows").click()
+    page.get_by_role("checkbox", name="mini-no-conv").uncheck()
+    assert names(page) == ["mini-exvideo", "mini-pos-static", "mini-svd-direct"]
+    assert page.locator("#board th", has_text="ff_ssim").is_hidden()
+    assert page.locator("#board td[data-label^='ff_ssim']").first.is_hidden()
+    assert page.locator("#board td[data-label^='kvd_world']").first.is_visible()
+    assert "hide=mini-no-conv,ff_ssim-1" in page.url or "hide=ff_ssim-1,mini-no-conv" in page.url
     assert visit.complaints == []
+
+
+def test_hidden_names_may_end_in_a_star_and_filters_keep_their_order(visit: Visit, board: Path) -> None:
+    page = visit.page
+    roles = "#board-controls fieldset label"
+    page.goto((board / "index.html").as_uri() + "#hide=control-*,ff*&sort=warp_error-1&way=descending")
+    assert names(page, "tbody[data-apart]") == []
+    assert page.locator("#board .group", has_text="Controls").is_hidden()
+    assert page.locator("#board th", has_text="ff_ssim").is_hidden()
+    assert page.locator("#board th", has_text="warp_error").is_visible()
+    assert page.locator("#board-controls output").inner_text() == "4 of 6 rows"
+    sorted_first = page.locator(roles).all_inner_texts()
+    visit.open(board / "suites/demo-1.by-ff_ssim-1.html")
+    assert page.locator(roles).all_inner_texts() == sorted_first
+    visit.open(board / "method.html")
+    visit.open(board / "index.html")
+    assert page.locator(roles).all_inner_texts() == sorted_first
+    page.get_by_role("checkbox", name="control", exact=True).uncheck()
+    assert page.locator("#board .group", has_text="Controls").is_hidden()
 
 
 def test_without_scripts_headers_lead_to_sorted_pages(browser: Browser, board: Path) -> None:

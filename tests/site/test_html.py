@@ -1,4 +1,4 @@
-"""Pages are valid HTML as far as a parser can tell: no parse error, no element where the standard has no place for it."""
+"""Pages are valid HTML as far as a parser can tell: no parse error, and no element out of its place."""
 
 from __future__ import annotations
 
