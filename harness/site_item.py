@@ -13,7 +13,7 @@ from harness.site_words import Key, findings
 from harness.sitemodel import ItemPage, SiteModel, VideoView
 from harness.submission import PublishedMetric
 
-SLOTS = 8  # colours of curves; controls are grey, which is slot 0
+SLOTS = 16  # of curves: eight colours, then the same with dashes; controls are grey, which is slot 0
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def _take(videos: Sequence[VideoView], seed: int, media: SiteMedia) -> Take:
 
 
 def _slots(videos: Iterable[VideoView]) -> dict[str, int]:
-    """A colour for every variant that competes, in the order of the board; the colours repeat."""
+    """A colour and dash for every variant that competes, in the order of the board; a seventeenth repeats the first."""
     competing = [view.variant.label for view in videos if view.variant.role != "control"]
     numbered = {label: index % SLOTS + 1 for index, label in enumerate(competing)}
     return {view.variant.label: numbered.get(view.variant.label, 0) for view in videos}

@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from harness.export import dump
 from harness.render import publish
+from harness.site_item import item_context
+from harness.site_media import SiteMedia
 from harness.site_runs import run_pages, run_path
 from harness.site_variant import picks
 from harness.sitemodel import Entry, Source, build_site
+from harness.submission import parse
 from tests.site.conftest import Site
-from tests.site.synthetic import LOOKS, result, small_suite, write_result
+from tests.site.synthetic import LOOKS, Look, result, small_suite, write_result
 from tests.site.test_board import METHOD, NO_CONV, submission
-from tests.site.test_publish import Text
+from tests.site.test_publish import THEME, Text
 
 
 def entry(items: int, seeds: tuple[int, ...] = (0,), change: Any = None) -> Entry:
@@ -115,6 +119,20 @@ def test_item_page_has_curves_with_their_numbers(site: Site) -> None:
     assert len(courses) == 1  # of the synthetic metrics, warp_error alone has a profile
     assert "8 parts of the clip" in courses[0]["aria-label"]
     assert "warp_error@1 in each of 8 equal parts of the clip" in page.text
+
+
+def test_ninth_line_differs_from_the_first_by_its_dashes() -> None:
+    looks = [Look(f"mini-v{i:02d}", "ablation") for i in range(16)]
+    sources = [Source(parse(dump(result(small_suite(1), look)))) for look in [*looks, LOOKS[4]]]
+    take = item_context(build_site(sources, {}).items[0], SiteMedia(False, {}, {}))["takes"][0]
+    assert sorted(take.slots.values()) == list(range(17))  # 0 is the control's
+    css = (THEME / "media.css").read_text()
+    colours = dict(re.findall(r"(?m)^\.slot\d, \.(slot\d+) \{ color: var\(--slot-(\d)\); \}", css))
+    assert colours == {f"slot{n + 8}": str(n) for n in range(1, 9)}
+    for rule in (r"\.courses :is\((.*)\) polyline", r"\.card:is\((.*)\) h3 \{ border-top-style: dashed"):
+        dashed = re.search(rule, css)
+        assert dashed is not None
+        assert dashed[1].split(", ") == [f".slot{n}" for n in range(9, 17)]
 
 
 def test_runs_have_a_page_whatever_their_name() -> None:
