@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -208,3 +209,14 @@ def test_variant_page_says_where_it_stands_and_leads_to_what_is_said_of_it(board
     control = Text(board / "variants/control-still-1.html")
     assert "Against mini-exvideo" not in control.text
     assert not any("maps/" in (a.get("href") or "") for _, a in control.tags)
+
+
+def test_scores_over_the_clip_can_be_downloaded(site: Site) -> None:
+    import duckdb
+
+    found = duckdb.read_parquet(str(site.folder / "data/demo-1.profiles.parquet")).df()
+    assert len(found) == len(LOOKS) * 2 * 8  # items and parts; warp_error alone has a profile
+    assert 'href="data/demo-1.profiles.parquet"' in (site.folder / "index.html").read_text()
+    content = json.loads((site.published / "demo-1/mini-exvideo-1.json").read_text())
+    mine = found[(found.variant == "mini-exvideo") & (found.item == "000-scene")].sort_values("window")
+    assert mine.value.tolist() == content["rows"][0]["scores"]["warp_error@1"]["profile"]
