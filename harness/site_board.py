@@ -82,7 +82,6 @@ class BoardRow:
     """One variant, and the last run that contributed to it.
 
     ``seconds`` is the median time to make one video, ``memory`` the most bytes that one took on a GPU.
-
     Both are None where nothing is known of it.
     """
 
