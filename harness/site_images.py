@@ -72,7 +72,9 @@ def slice_t(frames: Frames) -> NDArray[np.uint8]:
     panels = [_resized(cut, max(1, round(size * share)), lines) for cut, size in cuts]
     margin = max(4, panels[0].shape[1] // 4)
     filled = np.ceil(np.minimum(energy(frames) / ENERGY_FULL, 1) * margin)
-    bars = np.where(np.arange(margin)[None, :, None] < filled[:, None, None], np.uint8(ENERGY_INK), np.uint8(0))
+    bars = np.where(
+        np.arange(margin)[None, :, None] < filled[:, None, None], np.array(ENERGY_INK, np.uint8), np.uint8(0)
+    )
     gap = np.zeros((lines, 1, 4), np.uint8)
     opaque = [np.pad(panel, ((0, 0), (0, 0), (0, 1)), constant_values=255) for panel in panels]
     return np.concatenate([opaque[0], gap, opaque[1], gap, _resized(bars, margin, lines)], axis=1)
