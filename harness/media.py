@@ -23,9 +23,10 @@ from harness.errors import ItemError
 from harness.keys import digest, sha256_bytes, sha256_file
 from harness.model import Frames, Image
 from harness.shelf import local
+from harness.site_flashes import FASTEST, flashes
 from harness.video import read_master
 
-RECIPE = 2  # raise it when anything below changes what the files hold
+RECIPE = 3  # raise it when anything below changes what the files hold
 INDEX = "media/index.json"
 LIMITS = {"poster": 25_000, "strip": 45_000, "slice": 30_000}  # bytes that a page can afford for one video
 _ENCODER = {"crf": "20", "preset": "veryfast", "profile": "main", "x264-params": "keyint=20"}
@@ -36,7 +37,8 @@ _BT709 = 1
 class Preview:
     """The media of one video: paths relative to the site, sizes in pixels as shown, sha256 of each file.
 
-    ``flashes``: the video flashes more than three times within a second and must not play unasked for.
+    ``flashes``: the video flashes more than three times within a second and must not play unasked for; ``hurried``: it
+    would at twice its speed. ``peak`` is the frame, from 0, that changes most from the one before, None for a still.
     """
 
     video: str
@@ -47,8 +49,11 @@ class Preview:
     height: int
     strip_width: int
     strip_height: int
+    slice_width: int
     slice_height: int
+    peak: int | None
     flashes: bool
+    hurried: bool
     digests: Mapping[str, str]
 
 
@@ -136,7 +141,7 @@ class MediaMaker:
 
     def _make(self, sha256: str, frames: Frames, fps: int) -> Preview:
         factor = images.enlargement(*frames.shape[1:3])
-        strip, cut = images.strip(frames), images.slice_xt(frames)
+        strip, cut, energy = images.strip(frames), images.slice_t(frames), images.energy(frames)
         pictures = {
             "poster": images.fitting_webp(images.poster(frames), LIMITS["poster"], lossless=False),
             "strip": images.fitting_webp(strip, LIMITS["strip"]),
@@ -148,15 +153,17 @@ class MediaMaker:
         names["video"] = _place(digest("media/1", RECIPE, "video", sha256), ".mp4")
         write_h264(self._open_place(names["video"]), images.enlarge(frames, factor), fps)
         strip_factor = max(1, images.STRIP_CELL // max(strip.shape[0], strip.shape[1] // images.STRIP_FRAMES))
-        width = frames.shape[2] * factor
         return Preview(
             **names,
-            width=width,
+            width=frames.shape[2] * factor,
             height=frames.shape[1] * factor,
             strip_width=strip.shape[1] * strip_factor,
             strip_height=strip.shape[0] * strip_factor,
-            slice_height=round(cut.shape[0] * width / cut.shape[1]),
-            flashes=images.flashes(frames, fps),
+            slice_width=cut.shape[1] * factor,
+            slice_height=cut.shape[0] * factor,
+            peak=int(energy.argmax()) if energy.any() else None,
+            flashes=flashes(frames, fps),
+            hurried=flashes(frames, fps, FASTEST),
             digests={name: sha256_file(self._site / name) for name in names.values()},
         )
 

@@ -24,6 +24,7 @@ from harness.site_pages import Page, Pages
 from harness.site_policy import POLICY, headers_file
 from harness.site_swap import MANIFEST, fresh_folder, put_in_place, refuse_foreign_folder
 from harness.site_text import facts, stem
+from harness.site_words import change, finding, shape
 from harness.sitemodel import Refusal, SiteModel, load_site
 from harness.table_text import ARROWS
 from harness.tables import Table
@@ -116,6 +117,9 @@ def environment(theme: Path) -> Environment:
         "when": site_text.when,
         "facts": facts,
         "level": site_text.level,
+        "finding": lambda view, found: finding(found, view),
+        "shape": shape,
+        "change": change,
     }
     words = {"arrows": {**ARROWS, "none": "○"}, "directions": DIRECTIONS, "ways": WAYS, "level_words": LEVEL_WORDS}
     jinja.globals |= {"policy": POLICY, **words}

@@ -16,7 +16,7 @@ from harness.columns import ordered
 from harness.model import Score, Suite
 from harness.set_detail import NOTHING, SetDetail
 from harness.site_text import instant
-from harness.submission import PublishedMetric, PublishedSetScore, PublishedVariant, Submission
+from harness.submission import PublishedMetric, PublishedRun, PublishedSetScore, PublishedVariant, Submission
 
 if TYPE_CHECKING:
     from harness.ranks import Rank
@@ -79,8 +79,9 @@ class Cell:
 
 @dataclass(frozen=True)
 class BoardRow:
-    """One variant. ``seconds`` is the median time to make one video, ``memory`` the most bytes that one took on a GPU.
+    """One variant, and the last run that contributed to it.
 
+    ``seconds`` is the median time to make one video, ``memory`` the most bytes that one took on a GPU.
     Both are None where nothing is known of it.
     """
 
@@ -89,8 +90,13 @@ class BoardRow:
     items: int
     videos: int
     seconds: float | None
-    dirty: bool
+    run: PublishedRun
     memory: int | None = None
+
+    @property
+    def dirty(self) -> bool:
+        """Whether the row was made from a working tree with changes that are in no commit."""
+        return self.run.git_dirty is True
 
     def cell(self, metric: PublishedMetric) -> Cell:
         """The cell of one of the board's columns."""
@@ -245,7 +251,7 @@ def _row(submission: Submission, metrics: Iterable[PublishedMetric], sizes: Mapp
         len({row.item for row in rows}),
         len(rows),
         submission.seconds_per_video,
-        submission.run.git_dirty is True,
+        submission.run,
         max((row.peak_vram_bytes for row in rows if row.peak_vram_bytes is not None), default=None),
     )
 

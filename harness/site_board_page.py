@@ -10,6 +10,7 @@ from harness.site_board import Board, BoardRow
 from harness.site_marks import estimate, markers
 from harness.site_media import SiteMedia
 from harness.site_order import Order, costs, orders
+from harness.site_words import findings
 from harness.sitemodel import SiteModel
 from harness.submission import PublishedMetric
 
@@ -26,6 +27,7 @@ def board_context(model: SiteModel, board: Board, media: SiteMedia) -> dict[str,
         "plots": list(_plots(board)),
         "example": example if strips else None,
         "example_videos": strips,
+        "said": findings(strips, "of these"),
         "title": board.suite.label,
     }
 

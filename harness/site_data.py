@@ -29,6 +29,9 @@ def write(place: Path, board: Board, submissions: Sequence[Submission]) -> None:
         _file(place, ending).write_text(text, encoding="utf-8", newline="\n")
     write_parquet(_file(place, ".parquet"), _board(board))
     write_parquet(_file(place, ".scores.parquet"), tables.scores(submissions))
+    write_parquet(
+        _file(place, ".profiles.parquet"), tables.profiles(submissions)
+    )  # as text it would be ten times as large
 
 
 def write_findings(place: Path, suite: str, findings: Sequence[Table]) -> None:
@@ -65,6 +68,7 @@ def board_json(board: Board, submissions: Iterable[Submission]) -> str:
         "suite": board.suite.label,
         "key": board.suite.key,
         "updated": board.updated,
+        "protocol": board.suite.manifest()["protocol"],
         "smoke_test": board.smoke,
         "board": _records(_board(board)),
         "scores": _records(tables.scores(submissions)),

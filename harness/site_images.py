@@ -7,6 +7,7 @@ is smoothed. Large ones are reduced by area, because a thumbnail that skips pixe
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +18,11 @@ from harness.model import Frames, Image
 SHOWN = 256  # pixels: small videos are enlarged to at most this, on their longer side
 STRIP_FRAMES = 8
 STRIP_CELL = 128  # pixels: a frame in a strip is at most this on its longer side
-SLICE_MAX = 512
+SLICE_MAX = 512  # frames
+PANEL_MAX = 256  # pixels of a row or column in a slice
+ENERGY_FULL = 0.05  # of full scale: the mean change between frames that fills the margin of a slice
+ENERGY_INK = (124, 124, 124, 255)  # 3:1 on the ground of both themes
 QUALITIES = (85, 70, 50, 30)  # of lossy pictures, tried in turn
-FLASH_STEP = 0.1  # of full luminance: WCAG 2.2, "general flash"
-FLASHES_PER_SECOND = 3
 
 
 def enlargement(height: int, width: int) -> int:
@@ -50,13 +52,39 @@ def strip(frames: Frames) -> NDArray[np.uint8]:
     return np.concatenate(parts[:-1], axis=1)
 
 
-def slice_xt(frames: Frames) -> Image:
-    """The middle row of every frame, first frame on top: uint8 [T, W, 3].
+def energy(frames: Frames) -> NDArray[np.float64]:
+    """Mean absolute change of every frame from the one before it, of full scale: [T], the first 0."""
+    changes = [float(np.abs(b.astype(np.int16) - a).mean()) / 255 for a, b in pairwise(frames)]
+    return np.array([0.0, *changes])
 
-    A still is vertical stripes, flicker is horizontal bands, a cut is a hard line, smooth motion a smooth slant.
+
+def slice_t(frames: Frames) -> NDArray[np.uint8]:
+    """What lies still over time, and what changes: uint8 RGBA [T, W + 1 + H + 1 + W / 4, 4], first frame on top.
+
+    The middle row of every frame, then its middle column, then its energy as a bar, full at ``ENERGY_FULL``; one
+    transparent column lies between. A still is vertical stripes, flicker is horizontal bands, a cut is a hard line,
+    smooth motion a smooth slant. Large frames are reduced to ``PANEL_MAX``, long clips to ``SLICE_MAX`` lines.
     """
-    rows = frames[:, frames.shape[1] // 2]
-    return reduce(rows, SLICE_MAX) if max(rows.shape) > SLICE_MAX else rows
+    height, width = frames.shape[1:3]
+    share = min(1.0, PANEL_MAX / max(height, width))
+    lines = min(len(frames), SLICE_MAX)
+    cuts = (frames[:, height // 2], width), (frames[:, :, width // 2], height)
+    panels = [_resized(cut, max(1, round(size * share)), lines) for cut, size in cuts]
+    margin = max(4, panels[0].shape[1] // 4)
+    filled = np.ceil(np.minimum(energy(frames) / ENERGY_FULL, 1) * margin)
+    bars = np.where(
+        np.arange(margin)[None, :, None] < filled[:, None, None], np.array(ENERGY_INK, np.uint8), np.uint8(0)
+    )
+    gap = np.zeros((lines, 1, 4), np.uint8)
+    opaque = [np.pad(panel, ((0, 0), (0, 0), (0, 1)), constant_values=255) for panel in panels]
+    return np.concatenate([opaque[0], gap, opaque[1], gap, _resized(bars, margin, lines)], axis=1)
+
+
+def _resized(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """Area-average down; what has the size already stays as it is."""
+    if image.shape[:2] == (height, width):
+        return image
+    return np.asarray(Pillow.fromarray(image).resize((width, height), Pillow.Resampling.BOX))
 
 
 def reduce(image: Image, longest: int) -> Image:
@@ -67,18 +95,6 @@ def reduce(image: Image, longest: int) -> Image:
     share = longest / max(height, width)
     size = max(1, round(width * share)), max(1, round(height * share))
     return np.asarray(Pillow.fromarray(image).resize(size, Pillow.Resampling.BOX))
-
-
-def flashes(frames: Frames, fps: int) -> bool:
-    """Whether mean luminance flashes more than three times within any second.
-
-    A flash is a pair of opposing changes of at least a tenth of full luminance, the darker state below 0.8
-    (WCAG 2.2, success criterion 2.3.1, taken over the whole frame).
-    """
-    linear = np.array([_luminance(frame) for frame in frames])
-    turns = _turning_times(linear)
-    window = [sum(1 for t in turns if start <= t < start + fps) for start in turns]
-    return max(window, default=0) > 2 * FLASHES_PER_SECOND
 
 
 def lossless_webp(image: NDArray[np.uint8]) -> bytes:
@@ -103,27 +119,3 @@ def _encode(image: NDArray[np.uint8], **options: object) -> bytes:
     buffer = io.BytesIO()
     Pillow.fromarray(np.ascontiguousarray(image)).save(buffer, "WEBP", **options)
     return buffer.getvalue()
-
-
-def _luminance(frame: Image) -> float:
-    """Mean relative luminance in [0, 1] of an sRGB frame (WCAG 2.2 definition)."""
-    share = np.arange(256) / 255
-    curve = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
-    means = [float((np.bincount(frame[..., c].ravel(), minlength=256) * curve).sum()) for c in range(3)]
-    total = 0.2126 * means[0] + 0.7152 * means[1] + 0.0722 * means[2]
-    return float(total / (frame.shape[0] * frame.shape[1]))
-
-
-def _turning_times(luminance: NDArray[np.float64]) -> list[int]:
-    """Frames at which a large change completes, each opposite in sign to the one before."""
-    times: list[int] = []
-    anchor, direction = float(luminance[0]), 0
-    for time, value in enumerate(luminance[1:], start=1):
-        change = float(value) - anchor
-        sign = 1 if change > 0 else -1
-        if sign == direction:
-            anchor = float(value)
-        elif abs(change) >= FLASH_STEP and min(anchor, float(value)) < 0.8:
-            times.append(time)
-            anchor, direction = float(value), sign
-    return times

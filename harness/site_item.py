@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harness.figures_lines import Courses, constant, courses
 from harness.site_board import Board
 from harness.site_media import SiteMedia
+from harness.site_words import Key, findings
 from harness.sitemodel import ItemPage, SiteModel, VideoView
 from harness.submission import PublishedMetric
 
-SLOTS = 8  # colours of curves; controls are grey, which is slot 0
+SLOTS = 16  # of curves: eight colours, then the same with dashes; controls are grey, which is slot 0
 
 Parts = tuple[tuple[VideoView, tuple[float | None, ...]], ...]
 
@@ -39,6 +40,7 @@ class Take:
     curves: tuple[Curves, ...]
     level: tuple[tuple[PublishedMetric, float], ...]
     slots: dict[str, int]
+    said: Mapping[Key, str]
 
 
 def item_context(page: ItemPage, media: SiteMedia) -> dict[str, Any]:
@@ -65,11 +67,12 @@ def _take(videos: Sequence[VideoView], seed: int, media: SiteMedia) -> Take:
     level = tuple((m, one) for m, found in parts.items() if (one := constant(_named(found))) is not None)
     flat = {metric for metric, _ in level}
     curves = [c for m, found in parts.items() if m not in flat and (c := _curves(found, m, slots)) is not None]
-    return Take(seed, tuple(videos), shown, tuple(curves), level, slots)
+    said = findings(videos, "of the rows that compete")
+    return Take(seed, tuple(videos), shown, tuple(curves), level, slots, said)
 
 
 def _slots(videos: Iterable[VideoView]) -> dict[str, int]:
-    """A colour for every variant that competes, in the order of the board; the colours repeat."""
+    """A colour and dash for every variant that competes, in the order of the board; a seventeenth repeats the first."""
     competing = [view.variant.label for view in videos if view.variant.role != "control"]
     numbered = {label: index % SLOTS + 1 for index, label in enumerate(competing)}
     return {view.variant.label: numbered.get(view.variant.label, 0) for view in videos}

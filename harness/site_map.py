@@ -36,6 +36,11 @@ class MapRow:
     item: Item
     squares: tuple[Square, ...]
 
+    @property
+    def tag(self) -> str:
+        """The item's first tag, by which rows are ordered; empty where it has none."""
+        return next(iter(self.item.tags), "")
+
 
 @dataclass(frozen=True)
 class Map:
@@ -47,6 +52,11 @@ class Map:
     variants: tuple[PublishedVariant, ...]
     rows: tuple[MapRow, ...]
     sd: float
+
+    @property
+    def tagged(self) -> bool:
+        """Whether any item has a tag to stand beside it."""
+        return any(row.tag for row in self.rows)
 
     @property
     def path(self) -> str:
@@ -102,7 +112,7 @@ def _rows(
         for item in board.suite.items
         if any(item.slug in column for column in columns)
     ]
-    return tuple(sorted(rows, key=lambda row: (row.item.tags[:1], -_spread(row), row.item.slug)))
+    return tuple(sorted(rows, key=lambda row: (row.tag, -_spread(row), row.item.slug)))
 
 
 def _spread(row: MapRow) -> float:

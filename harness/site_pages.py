@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from harness import site_any_pair, site_compare, site_map
 from harness.site_ablation import AblationView, ablation_path, ablation_views
 from harness.site_ablation import context as ablation_context
+from harness.site_around import Around, around
 from harness.site_board import RANK_MINIMUM, Board
 from harness.site_board_page import board_context, sorted_contexts
 from harness.site_findings import effects_table, pairs_table
@@ -20,7 +21,7 @@ from harness.site_order import order_path
 from harness.site_runs import feed_context, run_context, run_pages
 from harness.site_text import stem
 from harness.site_variant import variant_context
-from harness.sitemodel import Refusal, SiteModel
+from harness.sitemodel import Entry, Refusal, SiteModel
 from harness.submission import Submission
 from harness.tables import Table
 from harness.validate_rules import demands
@@ -59,7 +60,7 @@ class Pages:
         for board in model.boards:
             yield from self._of_board(board)
         for variant in model.variants:
-            context = variant_context(variant, self._media)
+            context = variant_context(variant, self._media, self._around)
             yield Page(f"variants/{stem(variant.variant.label)}.html", "variant.html", context)
         for item in model.items:
             path = f"items/{stem(item.board.suite.label)}/{item.item.slug}.html"
@@ -98,6 +99,11 @@ class Pages:
             chosen = self._any_pairs[board.suite.label]
             context = {"title": "Any two variants", "board": board, "script": chosen.script}
             yield Page(site_any_pair.any_path(board), "any.html", context)
+
+    def _around(self, entry: Entry) -> Around:
+        label = entry.board.suite.label
+        found = self._comparisons.get(label), self._ablations.get(label, ()), self._maps.get(label, ())
+        return around(entry.board, entry.row.variant, *found)
 
     @property
     def scripts(self) -> dict[str, str]:

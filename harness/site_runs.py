@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from harness.keys import digest
-from harness.site_text import NEVER, facts, instant
+from harness.site_text import NEVER, Facts, facts, instant, plain, when
 from harness.submission import PublishedRun, Submission
 
 FEED_LENGTH = 50
@@ -64,7 +64,7 @@ def run_pages(submissions: Sequence[Submission]) -> list[RunPage]:
 
 def run_context(page: RunPage) -> dict[str, Any]:
     """What the template of a run's page is given."""
-    groups: list[tuple[tuple[tuple[str, str], ...], list[Submission]]] = []
+    groups: list[tuple[Facts, list[Submission]]] = []
     for submission in page.submissions:
         told = facts(submission.environment)
         known = next((group for group in groups if group[0] == told), None)
@@ -72,7 +72,24 @@ def run_context(page: RunPage) -> dict[str, Any]:
             groups.append((told, [submission]))
         else:
             known[1].append(submission)
-    return {"page": page, "environments": groups, "title": f"Run {page.run.id}"}
+    return {"page": page, "facts_of_run": run_facts(page.run), "environments": groups, "title": f"Run {page.run.id}"}
+
+
+def run_facts(run: PublishedRun) -> Facts:
+    """A run in words: its command, when it was, and the source that it ran."""
+    sources = {
+        None: "not known",
+        True: "with changes that are in no commit: listed as unverified",
+        False: "as committed",
+    }
+    return (
+        ("command", plain(" ".join(run.argv))),
+        ("started", when(run.started_at)),
+        ("ended", when(run.finished_at) if run.finished_at else "it did not end cleanly"),
+        ("harness", run.harness_version),
+        ("commit", run.git_commit or "not known"),
+        ("source", sources[run.git_dirty]),
+    )
 
 
 def feed_context(pages: Sequence[RunPage]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import math
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 MINUS = "\N{MINUS SIGN}"
 THIN = "\N{NARROW NO-BREAK SPACE}"
@@ -16,6 +17,9 @@ MAX_DECIMALS = 9
 MAX_TEXT = 2000
 SHORTEST = 0.001  # seconds; less is overhead, and its digits say nothing
 NEVER = datetime.min.replace(tzinfo=UTC)
+DEEPEST = 4  # levels of a nested list; what lies deeper is shown as JSON
+
+Facts: TypeAlias = "tuple[tuple[str, str | Facts], ...]"
 
 
 def plain(text: str, limit: int = MAX_TEXT) -> str:
@@ -52,6 +56,19 @@ def number(value: float, spread: float | None = None) -> str:
     if len(whole.lstrip("-")) > 4:
         whole = f"{int(whole):,}".replace(",", THIN)
     return (whole + dot + rest).replace("-", MINUS)
+
+
+def setting(value: float) -> str:
+    """A number that somebody chose, as it was written where it is short; what was computed in four digits.
+
+    >>> setting(0.05), setting(15.0), setting(0.17263729963451624), setting(1e-05)
+    ('0.05', '15', '0.1726', '1e−5')
+    """
+    short = f"{value:g}"
+    if float(short) != value:
+        return number(value)
+    mantissa, e, exponent = short.replace("-", MINUS).partition("e")
+    return mantissa + e + exponent[:1].strip("+") + exponent[1:].lstrip("0")
 
 
 def half_width(half: float) -> str:
@@ -113,9 +130,12 @@ def stem(label: str) -> str:
     return label.replace("@", "-")
 
 
-def facts(table: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
-    """An object of any shape as pairs of text: strings as they are, the rest as compact JSON."""
-    return tuple((plain(str(name), 80), _fact(value)) for name, value in table.items())
+def facts(table: Mapping[str, object], depth: int = 1) -> Facts:
+    """An object of any shape as names with text, or with further facts for an object inside it.
+
+    Numbers and times are written as on the rest of the site; text stays as it is.
+    """
+    return tuple((plain(str(name), 80), _facts_or_text(value, depth)) for name, value in table.items())
 
 
 def level(value: object) -> str:
@@ -135,11 +155,23 @@ def _visible(character: str) -> str:
     return f"<U+{ord(character):04X}>"
 
 
+def _facts_or_text(value: object, depth: int) -> str | Facts:
+    if isinstance(value, list) and any(isinstance(v, list | dict) for v in value):
+        value = {str(place): v for place, v in enumerate(value, start=1)}
+    if not isinstance(value, Mapping) or not value or depth == DEEPEST:
+        return _fact(value)
+    return facts(value, depth + 1)
+
+
 def _fact(value: object) -> str:
-    if value is None or value == "":
+    if value is None or value in ("", [], (), {}):
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, list | tuple) and all(isinstance(v, str) for v in value):
-        return plain(" ".join(value)) or "none"
-    return plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    if isinstance(value, int):
+        return integer(value).replace("-", MINUS)
+    if isinstance(value, float):
+        return setting(value)
+    if isinstance(value, list | tuple) and not any(isinstance(v, list | dict) for v in value):
+        return plain((" " if all(isinstance(v, str) for v in value) else ", ").join(map(_fact, value)))
+    return plain(when(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from harness import figures
 from harness.keys import digest
+from harness.site_around import Around
 from harness.site_marks import markers
 from harness.site_media import SiteMedia
-from harness.site_runs import run_path
-from harness.site_text import facts
+from harness.site_runs import run_facts, run_path
+from harness.site_words import findings
 from harness.sitemodel import Entry, Profile, VariantPage, VideoView
 from harness.submission import PublishedMetric
 
@@ -38,11 +39,11 @@ class Picks:
     without: int
 
 
-def variant_context(page: VariantPage, media: SiteMedia) -> dict[str, Any]:
+def variant_context(page: VariantPage, media: SiteMedia, around: Callable[[Entry], Around]) -> dict[str, Any]:
     """What the template of a variant's page is given."""
     return {
         "page": page,
-        "entries": [_entry(entry, media) for entry in page.entries],
+        "entries": [{**_entry(entry, media), "around": around(entry)} for entry in page.entries],
         "title": page.variant.label,
     }
 
@@ -84,10 +85,11 @@ def _entry(entry: Entry, media: SiteMedia) -> dict[str, Any]:
         "entry": entry,
         "mark": markers(entry.board),
         "picks": list(picks(entry)),
+        "said": findings(entry.videos, f"of its {len(entry.videos)} videos"),
         "missing": sum(1 for view in entry.videos if media.preview(view) is None),
         "per_video": [m for m in entry.board.metrics if m.scope == "video"],
         "profiles": _by_parts(entry.profiles),
-        "run": facts({"level": entry.board.levels[entry.row.variant.label], **asdict(entry.submission.run)}),
+        "run": (("level", entry.board.levels[entry.row.variant.label]), *run_facts(entry.submission.run)),
         "run_page": run_path(entry.submission.run.id),
     }
 

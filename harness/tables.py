@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from harness.model import Score
 from harness.set_detail import SetDetail
 from harness.site_board import Board, BoardRow, Cell, build_board
-from harness.submission import PublishedMetric, PublishedRow, Submission
+from harness.submission import PublishedMetric, PublishedRow, PublishedRun, Submission
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 Value = str | int | float | None
 Line = tuple[Value, ...]
 WHO = ("suite", "variant", "revision", "family", "role")
+PROTOCOL = ("num_frames", "height", "width", "fps")
+RUN = ("run", "finished_at", "harness_version", "git_commit", "git_dirty")
 RANKS = ("rank", "rank_last", "rank_low", "rank_high")
 BOARD = (
     *(*WHO, "metric", "version", "better", "unit"),
     *("value", "ci_low", "ci_high", "stderr", "n", "total", "undefined", "excluded", "absent", "seconds_per_video"),
     *("peak_vram_bytes", "trainable_parameters"),
-    *RANKS,
+    *(*RANKS, *PROTOCOL, *RUN),
 )
 VIDEOS = (*WHO, "item", "prompt", "seed", "seconds", "video_sha256", "frames_sha256")
 SCORES = (*WHO, "item", "prompt", "seed", "metric", "version", "value", "status", "reason", "coverage", "video_sha256")
@@ -36,7 +38,7 @@ NUMBERS = frozenset(
     (
         *("revision", "version", "seed", "window", "value", "ci_low", "ci_high", "stderr", "coverage", "n", "total"),
         *("undefined", "excluded", "seconds", "seconds_per_video", "peak_vram_bytes", "trainable_parameters"),
-        *("floor", "floor_n", *RANKS),
+        *("floor", "floor_n", "git_dirty", *RANKS, *PROTOCOL),
         *("p", "p_adjusted", "detectable", "size", "difference"),
         *("a_value", "a_low", "a_high", "b_value", "b_low", "b_high"),
     )
@@ -65,7 +67,8 @@ def board(submissions: Iterable[Submission]) -> Table:
     """One line per suite, variant and metric: the mean over items and the rank as the site shows them.
 
     ``rank`` to ``rank_last`` is shared by rows that cannot be told apart; ``rank_low`` to ``rank_high`` are the ranks
-    that are possible for this one.
+    that are possible for this one. ``num_frames`` to ``fps`` are the suite's protocol; the rest is the last run that
+    contributed to the row, whose ``git_dirty`` is 1 for a source with changes that are in no commit.
     """
     return Table("board", BOARD, [line for b in boards(submissions) for line in board_lines(b)])
 
@@ -176,7 +179,14 @@ def _cell(found: Board, row: BoardRow, cell: Cell) -> Line:
         *(cell.value, cell.low, cell.high, cell.stderr, cell.n, cell.total),
         *(cell.undefined, cell.excluded, cell.absent, row.seconds, row.memory, variant.trainable_parameters),
         *_rank(found.ranks.get(metric.label, {}).get(variant.label)),
+        *(getattr(found.suite.protocol, name) for name in PROTOCOL),
+        *_run(row.run),
     )
+
+
+def _run(run: PublishedRun) -> tuple[Value, ...]:
+    dirty = None if run.git_dirty is None else int(run.git_dirty)
+    return run.id, run.finished_at or run.started_at, run.harness_version, run.git_commit, dirty
 
 
 def _rank(rank: Rank | None) -> tuple[int | None, ...]:

@@ -11,13 +11,14 @@
     });
     if (choices.length < 2) return null;
     var names = choices.map(function (card) { return card.querySelector("h3 a").textContent; });
-    var pair = [0, 1], side = 0, timer = null;
+    var keys = choices.map(function (card) { return card.id.replace(/-s\d+$/, ""); });
+    var side = 0, timer = null, state = bench.state.read();
+    var pair = [state.a, state.b].map(function (key, index) { return keys.indexOf(key) < 0 ? index : keys.indexOf(key); });
 
-    var stage = document.createElement("figure");
-    stage.className = "stage";
+    var stage = bench.made("figure", "stage");
     stage.hidden = true;
-    var canvas = document.createElement("canvas");
-    var caption = document.createElement("figcaption");
+    var canvas = bench.made("canvas");
+    var caption = bench.made("figcaption");
     stage.append(canvas, caption);
 
     function video() { return choices[pair[side]].querySelector("video"); }
@@ -50,7 +51,12 @@
 
     function chooser(which) {
       return bench.select("AB"[which], names.map(function (name, index) { return [name, String(index)]; }),
-        String(pair[which]), function (value) { pair[which] = Number(value); side = which; draw(); });
+        String(pair[which]), function (value) {
+          pair[which] = Number(value);
+          side = which;
+          bench.state.write({ a: keys[pair[0]], b: keys[pair[1]] });
+          draw();
+        });
     }
 
     canvas.setAttribute("role", "img");
@@ -61,15 +67,15 @@
     });
     player.watch(draw);
 
-    var bar = document.createElement("div");
-    bar.className = "transport pair";
+    var bar = bench.made("div", "transport pair");
     bar.setAttribute("role", "group");
     bar.setAttribute("aria-label", "Two in one place");
     bar.append(chooser(0), chooser(1));
     if (!matchMedia("(prefers-reduced-motion: reduce)").matches) bar.append(bench.checkbox("Blink", false, blinking));
     bar.append(bench.button("Swap", "Swap A and B", swap));
-    var element = document.createElement("div");
+    var element = bench.made("div");
     element.append(bar, stage);
+    if (state.a || state.b) open();
     return { element: element, swap: swap };
   };
 })();

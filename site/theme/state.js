@@ -23,23 +23,29 @@
 
   bench.state = { read: read, write: write };
 
+  bench.made = function (name, kind, text) {
+    var element = document.createElement(name);
+    if (kind) element.className = kind;
+    if (text) element.textContent = text;
+    return element;
+  };
+
   bench.button = function (text, label, press) {
-    var button = document.createElement("button");
+    var button = bench.made("button", "", text);
     button.type = "button";
-    button.textContent = text;
     if (label) button.setAttribute("aria-label", label);
     button.addEventListener("click", press);
     return button;
   };
 
   bench.labelled = function (text, control) {
-    var label = document.createElement("label");
+    var label = bench.made("label");
     label.append(control, " " + text);
     return label;
   };
 
   bench.checkbox = function (text, checked, change) {
-    var box = document.createElement("input");
+    var box = bench.made("input");
     box.type = "checkbox";
     box.checked = checked;
     box.addEventListener("change", function () { change(box.checked); });
@@ -47,11 +53,11 @@
   };
 
   bench.select = function (text, options, chosen, change) {
-    var select = document.createElement("select");
+    var select = bench.made("select");
     options.forEach(function (option) { select.append(new Option(option[0], option[1], false, option[1] === chosen)); });
     select.setAttribute("aria-label", text);  // or the options would be part of its name
     select.addEventListener("change", function () { change(select.value); });
-    var label = document.createElement("label");
+    var label = bench.made("label");
     label.append(text + " ", select);
     return label;
   };

@@ -12,7 +12,7 @@
   }
 
   function scrubber(player) {
-    var range = document.createElement("input");
+    var range = bench.made("input");
     range.type = "range";
     range.min = 0;
     range.max = player.frames - 1;
@@ -30,16 +30,36 @@
     return range;
   }
 
-  function transport(player) {
-    var bar = document.createElement("div");
-    bar.className = "transport";
+  // Where a video that is shown would flash at double speed, that speed is not offered.
+  function ratesOf(group) {
+    return group.querySelector("video[data-hurried]:not(.flash video)") ? RATES.slice(0, -1) : RATES;
+  }
+
+  // Frame and speed are in the address, once a reader has changed them.
+  function remember(player, rates) {
+    var state = bench.state.read(), rate = Number(state.speed), known, timer;
+    if (rates.indexOf(rate) >= 0) player.speed(rate);
+    if (state.f > 1) player.seek((state.f | 0) - 1);
+    player.watch(function () {
+      var told = { f: player.frame + 1, speed: player.rate === 1 ? "" : player.rate };
+      var text = told.f + "," + told.speed;
+      if (player.playing || text === known) return;
+      clearTimeout(timer);
+      if (known) timer = setTimeout(function () { bench.state.write(told); }, 250);  // browsers refuse a flood of these
+      known = text;
+    });
+  }
+
+  function transport(player, rates) {
+    var bar = bench.made("div", "transport");
     bar.setAttribute("role", "group");
     bar.setAttribute("aria-label", "All videos");
     var play = bench.button("Play", "", function () { if (player.playing) player.pause(); else player.play(); });
     play.className = "play";
-    var readout = document.createElement("output");
-    var speed = bench.select("Speed", RATES.map(function (rate) { return [rate + "×", String(rate)]; }), "1",
+    var readout = bench.made("output");
+    var speed = bench.select("Speed", rates.map(function (rate) { return [rate + "×", String(rate)]; }), "1",
       function (value) { player.speed(Number(value)); });
+    remember(player, rates);
     player.watch(function () {
       play.textContent = player.playing ? "Pause" : "Play";
       readout.textContent = words(player);
@@ -62,8 +82,7 @@
   function playheads(group, player) {
     var lines = Array.from(group.querySelectorAll("svg[data-course]"));
     var marks = Array.from(group.querySelectorAll(".slice, .film")).map(function (frame) {
-      var mark = document.createElement("span");
-      mark.className = "moment";
+      var mark = bench.made("span", "moment");
       frame.append(mark);
       return { mark: mark, film: frame.className === "film" };
     });
@@ -84,8 +103,8 @@
   }
 
   function faster(player, by) {
-    var at = RATES.indexOf(player.rate) + by;
-    if (at >= 0 && at < RATES.length) player.speed(RATES[at]);
+    var rates = current.rates, at = rates.indexOf(player.rate) + by;
+    if (at >= 0 && at < rates.length) player.speed(rates[at]);
   }
 
   function key(event) {
@@ -111,8 +130,9 @@
     var cards = group.querySelector("[data-players]");
     if (!cards.querySelector("video")) return;
     var player = bench.together(group, Number(group.dataset.fps), Number(group.dataset.frames));
-    var entry = { player: player, blink: bench.blink(cards, player) };
-    cards.before(transport(player));
+    var rates = ratesOf(group);
+    var entry = { player: player, rates: rates, blink: bench.blink(cards, player) };
+    cards.before(transport(player, rates));
     if (entry.blink) cards.before(entry.blink.element);
     playheads(group, player);
     group.addEventListener("pointerdown", function () { current = entry; });

@@ -27,6 +27,8 @@ KINDS = (
     ),
     *("compare/demo-1/any.html", "compare/demo-1/mini-exvideo-1--mini-no-conv-1.html"),
 )
+# Pages that need an analysis of parts and a calibration, which the fixture ``analysed`` has.
+ANALYSED = ("ablation/demo-1.html", "metrics/warp_error-1.html")
 
 
 @contextmanager

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from harness import calibration_data
 from harness.model import Suite
 from harness.render import PublishReport, publish
 from tests.site import synthetic
-from tests.site.browsing import chromium
+from tests.site.browsing import ANALYSED, KINDS, chromium
 from tests.site.synthetic import LOOKS, result, small_suite, write_masters, write_result
 
 
@@ -46,6 +47,26 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_result(base / "published", result(small_suite(30), look))
     publish([base / "published"], None, base / "public", "none")
     return base / "public"
+
+
+@pytest.fixture(scope="session")
+def analysed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site with an analysis of parts and a calibrated metric, no media."""
+    from tests.site.test_ablation_page import GRID
+    from tests.site.test_calibration_card import record
+
+    base = tmp_path_factory.mktemp("analysed")
+    for look in GRID:
+        write_result(base / "published", result(small_suite(4), look))
+    calibration_data.write(base / "published", record())
+    publish([base / "published"], None, base / "public", "none")
+    return base / "public"
+
+
+@pytest.fixture(scope="session")
+def kinds(site: Site, analysed: Path) -> tuple[Path, ...]:
+    """A page of every kind."""
+    return (*(site.folder / name for name in KINDS), *(analysed / name for name in ANALYSED))
 
 
 @pytest.fixture(scope="package")  # its event loop must not outlive the tests that drive it

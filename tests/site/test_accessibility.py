@@ -9,13 +9,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
-from harness.calibration_data import write
-from harness.render import publish
-from tests.site.browsing import KINDS, SMALL, WIDE, Visit
+from tests.site.browsing import ANALYSED, KINDS, SMALL, WIDE, Visit
 from tests.site.conftest import Site
-from tests.site.synthetic import result, small_suite, write_result
-from tests.site.test_ablation_page import GRID
-from tests.site.test_calibration_card import record
 
 pytestmark = pytest.mark.slow
 # All rules in the light, and where a view can only change the outcome of some, those.
@@ -25,17 +20,6 @@ VIEWS: tuple[tuple[Any, Any, dict[str, Any]], ...] = (
     ("light", SMALL, {"runOnly": ["target-size", "scrollable-region-focusable", "region", "label"]}),
 )
 NEEDED = {"preload": False, "resultTypes": ["violations"]}  # what passes is not written out, which halves the time
-
-
-@pytest.fixture(scope="module")
-def analysed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A site with an analysis of parts and a calibrated metric."""
-    base = tmp_path_factory.mktemp("analysed")
-    for look in GRID:
-        write_result(base / "published", result(small_suite(4), look))
-    write(base / "published", record())
-    publish([base / "published"], None, base / "public", "none")
-    return base / "public"
 
 
 def violations(visit: Visit, path: Path) -> list[str]:
@@ -57,7 +41,7 @@ def test_axe_finds_nothing(browser: Browser, site: Site, board: Path, analysed: 
     pages = {
         "site": [site.folder / name for name in KINDS],
         "board": [board / "index.html", board / KINDS[-1]],
-        "analysed": [analysed / "ablation/demo-1.html", analysed / "metrics/warp_error-1.html"],
+        "analysed": [analysed / name for name in ANALYSED],
     }
     visit = Visit(browser)
     found = [text for path in pages[kind] for text in violations(visit, path)]

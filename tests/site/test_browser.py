@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, ViewportSize
 
-from tests.site.browsing import KINDS, SMALL, Visit
+from tests.site.browsing import SMALL, Visit
 from tests.site.conftest import Site
 from tests.site.synthetic import LOOKS
 
@@ -29,6 +29,13 @@ LINES_OF_NAME = """reason => {
 }"""
 # How far to the right the last of these reaches.
 ENDS = "found => Math.max(0, ...[...document.querySelectorAll(found)].map(e => e.getBoundingClientRect().right))"
+ZOOMED = {"width": 640, "height": 360}  # what a window of 1280 x 720 has room for at 200 % (WCAG 2.2, 1.4.4)
+# Text and controls that reach beyond the window without lying in a region that scrolls, or that is cut off.
+CUT = """() => [...document.querySelectorAll('h1, h2, h3, p, a, button, label, select, input')].filter(e => {
+  const b = e.getBoundingClientRect();
+  if (!b.width || e.closest('.scroll, .hidden, .skip, .formula, thead, details:not([open])')) return false;
+  return b.right > document.documentElement.clientWidth + 1 || b.left < -1;
+}).map(e => e.outerHTML.slice(0, 80))"""
 
 
 @pytest.fixture
@@ -43,12 +50,15 @@ def names(page: Page, body: str = "tbody:not([data-apart])") -> list[str]:
     return found
 
 
-def test_pages_ask_for_nothing_outside_and_complain_of_nothing(visit: Visit, site: Site) -> None:
-    for name in KINDS:
-        visit.open(site.folder / name)
+def test_pages_ask_for_nothing_outside_and_complain_of_nothing(
+    visit: Visit, site: Site, analysed: Path, kinds: tuple[Path, ...]
+) -> None:
+    for path in kinds:
+        visit.open(path)
     assert visit.complaints == []
-    assert len(visit.requests) >= 3 * len(KINDS)
-    assert [url for url in visit.requests if not url.startswith(site.folder.as_uri())] == []
+    assert len(visit.requests) >= 3 * len(kinds)
+    inside = (site.folder.as_uri(), analysed.as_uri())
+    assert [url for url in visit.requests if not url.startswith(inside)] == []
 
 
 def test_sorting_goes_best_first_then_back_then_to_the_order_of_the_page(visit: Visit, board: Path) -> None:
@@ -113,16 +123,22 @@ def test_without_scripts_every_number_is_there_and_no_dead_control(browser: Brow
     plain.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_is_wider_than_a_small_screen(browser: Browser, site: Site, scheme: str) -> None:
-    small = Visit(browser, viewport=SMALL, color_scheme=scheme)
-    for name in KINDS:
-        page = small.open(site.folder / name)
+@pytest.mark.parametrize("size", [SMALL, ZOOMED], ids=["small", "zoomed"])
+def test_nothing_is_wider_than_a_small_or_zoomed_screen(
+    browser: Browser, kinds: tuple[Path, ...], size: ViewportSize
+) -> None:
+    visit = Visit(browser, viewport=size)
+    for path in kinds:
+        page = visit.open(path)
+        told = f"{path.parent.name}/{path.name} is {{}} px wide"
         width = page.evaluate("document.documentElement.scrollWidth")
-        assert width <= SMALL["width"], f"{name} is {width} px wide"
-        assert page.evaluate(ENDS, "caption:not(.hidden)") <= SMALL["width"], f"{name} cuts off a caption"
-        assert page.evaluate(ENDS, ".plain tbody th") <= SMALL["width"] / 2, f"the first column of {name} fills it"
-    small.close()
+        assert width <= size["width"], told.format(width)
+        if size == SMALL:
+            assert page.evaluate(ENDS, "caption:not(.hidden)") <= size["width"], told.format("a caption cut off")
+            assert page.evaluate(ENDS, ".plain tbody th") <= size["width"] / 2, told.format("filled by a first column")
+        hidden = page.evaluate(CUT)
+        assert hidden == [], told.format(hidden)
+    visit.close()
 
 
 def test_small_screen_turns_rows_into_labelled_cards(browser: Browser, board: Path) -> None:
@@ -208,7 +224,35 @@ def test_filters_and_columns_are_kept_in_the_address(visit: Visit, board: Path) 
     page.get_by_role("checkbox", name="ablation", exact=True).check()
     assert "norole" not in page.url
     assert len(names(page)) == 4
+    page.locator(".filters summary", has_text="Columns").click()
+    page.get_by_role("checkbox", name="ff_ssim-1").uncheck()
+    page.locator(".filters summary", has_text="Rows").click()
+    page.get_by_role("checkbox", name="mini-no-conv").uncheck()
+    assert names(page) == ["mini-exvideo", "mini-pos-static", "mini-svd-direct"]
+    assert page.locator("#board th", has_text="ff_ssim").is_hidden()
+    assert page.locator("#board td[data-label^='ff_ssim']").first.is_hidden()
+    assert page.locator("#board td[data-label^='kvd_world']").first.is_visible()
+    assert "hide=mini-no-conv,ff_ssim-1" in page.url or "hide=ff_ssim-1,mini-no-conv" in page.url
     assert visit.complaints == []
+
+
+def test_hidden_names_may_end_in_a_star_and_filters_keep_their_order(visit: Visit, board: Path) -> None:
+    page = visit.page
+    roles = "#board-controls fieldset label"
+    page.goto((board / "index.html").as_uri() + "#hide=control-*,ff*&sort=warp_error-1&way=descending")
+    assert names(page, "tbody[data-apart]") == []
+    assert page.locator("#board .group", has_text="Controls").is_hidden()
+    assert page.locator("#board th", has_text="ff_ssim").is_hidden()
+    assert page.locator("#board th", has_text="warp_error").is_visible()
+    assert page.locator("#board-controls output").inner_text() == "4 of 6 rows"
+    sorted_first = page.locator(roles).all_inner_texts()
+    visit.open(board / "suites/demo-1.by-ff_ssim-1.html")
+    assert page.locator(roles).all_inner_texts() == sorted_first
+    visit.open(board / "method.html")
+    visit.open(board / "index.html")
+    assert page.locator(roles).all_inner_texts() == sorted_first
+    page.get_by_role("checkbox", name="control", exact=True).uncheck()
+    assert page.locator("#board .group", has_text="Controls").is_hidden()
 
 
 def test_without_scripts_headers_lead_to_sorted_pages(browser: Browser, board: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -10,11 +12,12 @@ import pytest
 from harness import site_compare, site_findings, site_map, site_order
 from harness.compare import compare
 from harness.compare_text import rows
+from harness.export import dump
 from harness.ranks import rank
 from harness.site_board import Board, build_board, item_scores
 from harness.site_ranks import board_ranks
-from harness.submission import Submission
-from tests.site.synthetic import LOOKS
+from harness.submission import Submission, parse
+from tests.site.synthetic import LOOKS, result, small_suite
 from tests.site.test_board import BASELINE, METHOD, NO_CONV, submission
 
 
@@ -107,6 +110,19 @@ def test_map_has_every_item_with_its_difference() -> None:
         assert abs(square.shade) <= site_map.STEPS
     everything = [s.sds for row in shown.rows for s in row.squares if s.sds is not None]
     assert fmean(d * d for d in everything) == pytest.approx(1)
+
+
+def test_map_is_ordered_by_the_tag_that_it_shows(board: Path) -> None:
+    plain = small_suite(6)
+    items = tuple(replace(item, tags=("ab"[n % 2], "c")) for n, item in enumerate(plain.items))
+    found = [parse(dump(result(replace(plain, items=items), look))) for look in LOOKS[:3]]
+    shown = next(site_map.maps(build_board(found[0].suite, found), found))
+    assert [row.tag for row in shown.rows] == ["a"] * 3 + ["b"] * 3
+    spreads = [max(abs(s.sds or 0) for s in row.squares) for row in shown.rows]
+    assert spreads[:3] == sorted(spreads[:3], reverse=True)
+    text = (board / "maps/demo-1/warp_error-1.html").read_text()
+    assert text.count('<td class="tag" data-value="demo">demo</td>') == 30
+    assert 'href="../../data/demo-1.scores.csv"' in text
 
 
 def test_map_marks_what_is_missing_and_turns_with_the_direction() -> None:

@@ -12,6 +12,7 @@ from harness import site_images as images
 from harness.keys import sha256_file
 from harness.media import MediaMaker, write_h264
 from harness.model import Frames
+from harness.site_flashes import FASTEST, flashes
 from harness.suites.mini import world
 from harness.video import write_master
 
@@ -57,10 +58,28 @@ def test_strip_shows_first_to_last_frame_with_transparent_gaps() -> None:
     assert int(strip[0, 16, 3]) == 0
 
 
-def test_slice_is_the_middle_row_over_time(frames: Frames) -> None:
-    cut = images.slice_xt(frames)
-    assert cut.shape == (8, 64, 3)
-    assert (cut[3] == frames[3, 32]).all()
+def test_slice_is_the_middle_row_and_column_over_time_with_the_energy(frames: Frames) -> None:
+    cut = images.slice_t(frames)
+    assert cut.shape == (8, 64 + 1 + 64 + 1 + 16, 4)
+    assert (cut[3, :64, :3] == frames[3, 32]).all()
+    assert (cut[3, 65:129, :3] == frames[3, :, 32]).all()
+    assert not cut[:, [64, 129], 3].any()
+    bars = (cut[:, 130:, 3] > 0).sum(axis=1)
+    assert bars[0] == 0
+    assert (bars == np.ceil(np.minimum(images.energy(frames) / 0.05, 1) * 16)).all()
+
+
+def test_energy_is_the_mean_change_of_full_scale() -> None:
+    assert images.energy(grey([0, 51, 51, 0])) == pytest.approx([0, 0.2, 0, 0.2])
+    bars = (images.slice_t(grey([0, 2, 2, 0]))[:, -4:, 3] > 0).sum(axis=1)  # a margin of four for 16 pixels
+    assert bars.tolist() == [0, 1, 0, 1]
+
+
+def test_slice_of_a_large_long_video_is_reduced_and_keeps_its_order() -> None:
+    cut = images.slice_t(grey([0] * 300 + [200] * 300, 300))
+    assert cut.shape == (512, 256 + 1 + 256 + 1 + 64, 4)
+    assert (cut[:250, :256, 0] == 0).all()
+    assert (cut[-250:, :256, 0] == 200).all()
 
 
 def test_reduction_averages_areas() -> None:
@@ -69,12 +88,42 @@ def test_reduction_averages_areas() -> None:
 
 
 def test_flash_warning_follows_the_general_flash_threshold() -> None:
-    assert images.flashes(grey([20, 200] * 10), 10)  # five flashes a second
-    assert not images.flashes(grey([20, 20, 20, 20, 200, 200, 200, 200] * 3), 10)  # slower than three
-    assert not images.flashes(grey([120, 125] * 10), 10)  # too small a change
-    assert not images.flashes(grey([240, 255] * 10), 10)  # both states bright
-    assert not images.flashes(grey(list(range(0, 200, 5))), 10)  # a fade does not turn
-    assert not images.flashes(grey([7]), 10)
+    assert flashes(grey([20, 200] * 10), 10)  # five flashes a second
+    assert not flashes(grey([20, 20, 20, 20, 200, 200, 200, 200] * 3), 10)  # slower than three
+    assert not flashes(grey([120, 125] * 10), 10)  # too small a change
+    assert not flashes(grey([240, 255] * 10), 10)  # both states bright
+    assert not flashes(grey(list(range(0, 200, 5))), 10)  # a fade does not turn
+    assert not flashes(grey([7]), 10)
+
+
+def test_flashes_are_counted_at_the_speed_of_showing() -> None:
+    two_a_second = grey([20, 20, 200, 200, 200] * 8)
+    assert not flashes(two_a_second, 10)
+    assert flashes(two_a_second, 10, FASTEST)
+    assert not flashes(grey([20] * 8 + [200] * 8), 10, FASTEST)
+
+
+@pytest.mark.parametrize(("columns", "warned"), [(8, True), (2, False)])
+def test_part_of_the_picture_is_enough_to_flash_unless_it_is_small(columns: int, warned: bool) -> None:
+    frames = grey([30] * 20)
+    frames[::2, :, :columns] = 120  # a mean over the whole frame would move by less than a tenth
+    assert flashes(frames, 10) is warned
+
+
+def test_red_flashes_count_without_a_change_in_luminance() -> None:
+    frames = grey([0] * 20)
+    frames[::2, ..., 0] = 200
+    frames[1::2, ..., 1] = 108  # a green of nearly that luminance
+    assert flashes(frames, 10)
+    frames[::2, ..., 0] = 108
+    frames[1::2, ..., 0] = 108  # an orange and a yellow: neither is a saturated red
+    frames[::2, ..., 1] = 80
+    assert not flashes(frames, 10)
+
+
+def test_fine_noise_is_no_flash() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (20, 64, 64, 3), np.uint8)
+    assert not flashes(noise, 10)
 
 
 def test_lossless_pictures_are_lossless(frames: Frames) -> None:
@@ -109,7 +158,7 @@ def test_previews_are_equal_for_equal_masters(tmp_path: Path, frames: Frames) ->
     first, second = (maker.preview(sha256, 10) for maker in made)
     assert first == second
     assert first is not None
-    assert (first.width, first.height, first.slice_height) == (256, 256, 32)
+    assert (first.width, first.height, first.slice_width, first.slice_height) == (256, 256, 584, 32)
     assert all(sha256_file(tmp_path / "b" / name) == digest for name, digest in first.digests.items())
 
 

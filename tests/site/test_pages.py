@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from harness.export import dump
 from harness.render import publish
+from harness.site_item import item_context
+from harness.site_media import SiteMedia
 from harness.site_runs import run_pages, run_path
 from harness.site_variant import picks
 from harness.sitemodel import Entry, Source, build_site
+from harness.submission import parse
 from tests.site.browsing import KINDS
 from tests.site.conftest import Site
-from tests.site.synthetic import LOOKS, result, small_suite, write_result
+from tests.site.synthetic import LOOKS, Look, result, small_suite, write_result
 from tests.site.test_board import METHOD, NO_CONV, submission
-from tests.site.test_publish import Text
+from tests.site.test_publish import THEME, Text
 
 
 def entry(items: int, seeds: tuple[int, ...] = (0,), change: Any = None) -> Entry:
@@ -98,6 +104,36 @@ def test_every_page_of_numbers_says_suite_protocol_n_and_date_and_has_their_data
         assert name in listed or wanted <= files, name
 
 
+def within(page: Path) -> set[Path]:
+    """What the content of a page leads to, without what stands on every page."""
+    content = page.read_text().partition("<main")[2].partition("</main>")[0]
+    return {(page.parent / link).resolve() for link in re.findall(r'href="([^"#]+)', content)}
+
+
+def test_every_kind_of_page_leads_to_the_videos_of_all_its_variants_in_two_clicks(site: Site, analysed: Path) -> None:
+    pair = ("mini-exvideo", "mini-no-conv")
+    rows = [look.name for look in LOOKS]
+    competing = [look.name for look in LOOKS if look.role != "control"]
+    told = {
+        "suites/demo-1.by-warp_error-1.html": rows,
+        "compare/demo-1/index.html": competing,
+        "compare/demo-1/mini-exvideo-1--mini-no-conv-1.html": pair,
+        "maps/demo-1/warp_error-1.html": competing,
+        "metrics/warp_error-1.html": rows,
+        "runs/01a2.html": rows,
+    }
+    pages = [(site.folder, name, who) for name, who in told.items()]
+    for folder, name, who in [*pages, (analysed, "ablation/demo-1.html", ("mini-exvideo", "mini-no-conv"))]:
+        first = within(folder / name)
+        second = {target for page in first if page.suffix == ".html" for target in within(page)}
+        item = folder / "items/demo-1/000-scene.html"
+        assert item in first | second, name
+        for variant in who:  # whose own page, or a pair's, leads on to the items
+            page = folder / f"variants/{variant}-1.html"
+            assert page in first | second, (name, variant)
+            assert item in within(page)
+
+
 def test_metric_page_shows_controls_as_golden_examples(site: Site) -> None:
     text = Text(site.folder / "metrics/warp_error-1.html")
     assert "videos that anybody can predict" in text.text
@@ -119,6 +155,20 @@ def test_item_page_has_curves_with_their_numbers(site: Site) -> None:
     assert len(figures) == 1  # its curve has the unit of what it shows, no share of videos
     variant = Text(site.folder / "variants/mini-exvideo-1.html").text
     assert re.search(r"dynamic_rate\s+○\s+here: pace of the fastest pixels, % of the short side", variant)
+
+
+def test_ninth_line_differs_from_the_first_by_its_dashes() -> None:
+    looks = [Look(f"mini-v{i:02d}", "ablation") for i in range(16)]
+    sources = [Source(parse(dump(result(small_suite(1), look)))) for look in [*looks, LOOKS[4]]]
+    take = item_context(build_site(sources, {}).items[0], SiteMedia(False, {}, {}))["takes"][0]
+    assert sorted(take.slots.values()) == list(range(17))  # 0 is the control's
+    css = (THEME / "media.css").read_text()
+    colours = dict(re.findall(r"(?m)^\.slot\d, \.(slot\d+) \{ color: var\(--slot-(\d)\); \}", css))
+    assert colours == {f"slot{n + 8}": str(n) for n in range(1, 9)}
+    for rule in (r"\.courses :is\((.*)\) polyline", r"\.card:is\((.*)\) h3 \{ border-top-style: dashed"):
+        dashed = re.search(rule, css)
+        assert dashed is not None
+        assert dashed[1].split(", ") == [f".slot{n}" for n in range(9, 17)]
 
 
 def test_runs_have_a_page_whatever_their_name() -> None:
@@ -173,3 +223,38 @@ def test_run_page_has_command_and_machine(site: Site) -> None:
     text = Text(site.folder / "runs/01a2.html").text
     for part in ("harness run --variants all", "a processor", "mini-exvideo@1", "0" * 40):
         assert part in text
+    for part in ("2026-11-24 06:20 UTC", "as committed", "torch"):
+        assert part in text
+    for raw in ("git_dirty", "started_at", "{"):
+        assert raw not in text
+
+
+def test_variant_page_says_where_it_stands_and_leads_to_what_is_said_of_it(board: Path) -> None:
+    page = Text(board / "variants/mini-no-conv-1.html")
+    lines = csv.DictReader((board / "data/demo-1.csv").read_text().splitlines())
+    told = next(line for line in lines if (line["variant"], line["metric"]) == ("mini-no-conv", "warp_error"))
+    shared = "" if told["rank"] == told["rank_last"] else "–" + told["rank_last"]
+    assert f"rank {told['rank']}{shared} of 4" in page.text
+    assert "trainable parameters3.27 M" in page.text
+    assert "Against mini-exvideo" in page.text
+    assert "B worse" in page.text or "A better" in page.text
+    links = {a.get("href") for _, a in page.tags}
+    for target in ("compare/demo-1/mini-exvideo-1--mini-no-conv-1.html", "maps/demo-1/ff_ssim-1.html"):
+        assert f"../{target}" in links
+    assert "../compare/demo-1/any.html" in links
+    drawn = [a for tag, a in page.tags if tag == "svg" and a.get("class") == "whisker effect"]
+    assert len(drawn) == 4  # the headline metrics of single videos
+    control = Text(board / "variants/control-still-1.html")
+    assert "Against mini-exvideo" not in control.text
+    assert not any("maps/" in (a.get("href") or "") for _, a in control.tags)
+
+
+def test_scores_over_the_clip_can_be_downloaded(site: Site) -> None:
+    import duckdb
+
+    found = duckdb.read_parquet(str(site.folder / "data/demo-1.profiles.parquet")).df()
+    assert len(found) == len(LOOKS) * 2 * 8  # items and parts; warp_error alone has a profile
+    assert 'href="data/demo-1.profiles.parquet"' in (site.folder / "index.html").read_text()
+    content = json.loads((site.published / "demo-1/mini-exvideo-1.json").read_text())
+    mine = found[(found.variant == "mini-exvideo") & (found.item == "000-scene")].sort_values("window")
+    assert mine.value.tolist() == content["rows"][0]["scores"]["warp_error@1"]["profile"]

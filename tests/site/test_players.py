@@ -96,6 +96,54 @@ def test_end_is_the_beginning_again_only_with_loop(visit: Visit, watched: Path) 
     page.wait_for_function("() => window.ends >= 2", timeout=60_000)
 
 
+def test_frame_speed_and_pair_are_kept_in_the_address(visit: Visit, watched: Path) -> None:
+    page = visit.open(watched)
+    page.get_by_role("button", name="One frame on").click()
+    page.get_by_label("Speed").select_option("0.25")
+    page.get_by_label("A", exact=True).select_option("mini-svd-direct")
+    page.get_by_label("B", exact=True).select_option("mini-exvideo")
+    page.wait_for_function("() => location.hash.includes('f=2')")
+    address = page.url
+    assert address.endswith("#a=mini-svd-direct-1&b=mini-exvideo-1&f=2&speed=0.25")
+    page.goto("about:blank")
+    page.goto(address)
+    assert frame(page) == f"frame 2 of {FRAMES}, 0.1 s"
+    assert page.get_by_label("Speed").input_value() == "0.25"
+    assert page.locator(".stage figcaption").inner_text() == "A: mini-svd-direct"
+    page.get_by_role("button", name="Swap A and B").click()
+    assert page.locator(".stage figcaption").inner_text() == "B: mini-exvideo"
+    assert page.url == address
+
+
+def test_double_speed_is_not_offered_where_a_shown_video_would_flash(visit: Visit, watched: Path) -> None:
+    page = visit.open(watched)
+    speeds = page.get_by_label("Speed").locator("option")
+    assert page.locator("video[data-hurried]").count() == 1  # the folded one, which flashes at any speed
+    assert speeds.all_inner_texts()[-1] == "2×"
+    hurried = watched.with_name("hurried.html")
+    hurried.write_text(watched.read_text().replace("<video ", "<video data-hurried ", 1))
+    visit.open(hurried)
+    assert speeds.all_inner_texts()[-1] == "1×"
+    for _ in range(3):
+        page.keyboard.press("]")
+    assert page.get_by_label("Speed").input_value() == "1"
+
+
+def test_every_video_has_a_sentence_beside_it_and_pictures_say_what_they_show(visit: Visit, watched: Path) -> None:
+    page = visit.open(watched)
+    said = page.locator(".card .about").all_inner_texts()
+    assert len(said) == 3
+    assert all(f"{FRAMES} frames of 64×64 pixels; warp_error 0.0" in text for text in said)
+    assert [text.rpartition(", ")[2] for text in said] == [
+        "below the median of the rows that compete",
+        *["above the median of the rows that compete"] * 2,
+    ]
+    for picture in (".slice img", ".film img"):
+        told = page.locator(picture).first.get_attribute("alt") or ""
+        assert "most changes at frame" in told
+        assert said[0].partition("; ")[2] in told
+
+
 def test_keys_drive_the_transport_until_they_are_switched_off(visit: Visit, watched: Path) -> None:
     page = visit.open(watched)
     page.keyboard.press("ArrowRight")

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image as Pillow
 
 import harness.render
-from harness import site_swap
+from harness import site_swap, tables
 from harness.errors import Refused
 from harness.model import Item, Suite
 from harness.render import publish
@@ -165,7 +165,7 @@ def test_videos_are_shown_and_missing_ones_are_named(site: Site) -> None:
     assert page.count("flashes more than three times a second") == 1  # control-flicker, folded away
     variant = (site.folder / "variants/mini-exvideo-1.html").read_text()
     assert variant.count("<video") == 2
-    assert "8 frames, 64 by 64 pixels" in variant
+    assert "8 frames of 64×64 pixels" in variant
     missing = Text(site.folder / "variants/mini-no-conv-1.html").text
     assert "2 of 2 videos are not at hand" in missing
     assert len(site.report.media_problems) == 8
@@ -311,6 +311,8 @@ def test_data_files_allow_the_board_to_be_computed_again(site: Site) -> None:
         if values:
             assert sum(values) / len(values) == pytest.approx(float(line["value"]), rel=1e-12)
             assert int(line["n"]) == len(values)
+        told = [line[name] for name in (*tables.PROTOCOL, *tables.RUN)]
+        assert told == ["8", "64", "64", "10", "01a2", "2026-11-24T06:20:00+00:00", "0.1.0", "0" * 40, "0"]
 
 
 def test_conditioning_images_come_from_the_installed_suite(tmp_path: Path) -> None:

@@ -95,8 +95,22 @@ def test_ordinary_csv_text_stays() -> None:
 
 
 def test_facts_of_any_shape() -> None:
-    table = {"a": None, "b": True, "c": ["harness", "run"], "d": {"x": 1}, "e": 1.5, "f": ""}
-    assert dict(facts(table)) == {"a": "none", "b": "yes", "c": "harness run", "d": '{"x": 1}', "e": "1.5", "f": "none"}
+    table = {"a": None, "b": True, "c": ["harness", "run"], "d": {"x": 1}, "e": 1.5, "f": "", "g": {}}
+    told = {"a": "none", "b": "yes", "c": "harness run", "d": (("x", "1"),), "e": "1.5", "f": "none", "g": "none"}
+    assert dict(facts(table)) == told
+
+
+def test_facts_are_written_as_the_rest_of_the_site_is() -> None:
+    table = {
+        **{"computed": [0.17263729963451624, 0.05], "count": 3_311_232, "below": -15.0, "small": 1e-05},
+        **{"at": "2026-11-28T08:08:45.600061+01:00", "steps": [{"lr": 0.5}, {"lr": 0.25}]},
+    }
+    assert dict(facts(table)) == {
+        **{"computed": "0.1726, 0.05", "count": "3\u202f311\u202f232", "below": "−15", "small": "1e−5"},
+        **{"at": "2026-11-28 07:08 UTC", "steps": (("1", (("lr", "0.5"),)), ("2", (("lr", "0.25"),)))},
+    }
+    deep: dict[str, object] = {"a": {"b": {"c": {"d": {"e": 1}}}}}
+    assert facts(deep) == (("a", (("b", (("c", (("d", '{"e": 1}'),)),)),)),)
 
 
 @given(FINITE, st.floats(1e-6, 1e6), FINITE)
