@@ -6,7 +6,7 @@ import csv
 import importlib.resources
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from harness import tables
@@ -50,15 +50,15 @@ def scores_csv(submissions: Iterable[Submission]) -> str:
 
 def board_json(board: Board, submissions: Iterable[Submission]) -> str:
     """The board and the scores as JSON, the same fields as the CSV files."""
-    payload = {
+    head: dict[str, tables.Value] = {
         "suite": board.suite.label,
         "key": board.suite.key,
         "updated": board.updated,
         "smoke_test": board.smoke,
-        "board": _records(_board(board)),
-        "scores": _records(tables.scores(submissions)),
     }
-    return json.dumps(payload, allow_nan=False, indent=0) + "\n"
+    lists = {"board": _objects(_board(board)), "scores": _objects(tables.scores(submissions))}
+    members = [_members(head), *(f'"{name}": {text}' for name, text in lists.items())]
+    return "{\n" + ",\n".join(members) + "\n}\n"
 
 
 def table_csv(table: Table) -> str:
@@ -78,6 +78,16 @@ def _board(board: Board) -> Table:
     return Table("board", tables.BOARD, list(tables.board_lines(board)))
 
 
-def _records(table: Table) -> list[dict[str, tables.Value]]:
-    lines: Sequence[tables.Line] = table.lines
-    return [dict(zip(table.columns, line, strict=True)) for line in lines]
+def _objects(table: Table) -> str:
+    """The lines as a list of JSON objects, laid out as by ``indent=0``, for which `json` has no fast way."""
+    columns = table.columns
+    found = ["{\n" + _members(dict(zip(columns, line, strict=True))) + "\n}" for line in table.lines]
+    return "[\n" + ",\n".join(found) + "\n]" if found else "[]"
+
+
+def _members(flat: Mapping[str, tables.Value]) -> str:
+    """The members of an object of plain values, one a line."""
+    return _FLAT.encode(flat)[1:-1]
+
+
+_FLAT = json.JSONEncoder(allow_nan=False, separators=(",\n", ": "))
