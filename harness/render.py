@@ -6,10 +6,12 @@ stands at ``out`` is kept beside it as ``<out>.prev``.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import importlib.resources
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -84,20 +86,35 @@ def publish(submissions: Sequence[Path], masters: Path | None, out: Path, media:
     """
     out = out.absolute()
     refuse_foreign_folder(out)
-    model, refused = load_site(_files(submissions))
+    with uncollected():
+        model, refused = load_site(_files(submissions))
     with fresh_folder(out) as folder:
         maker = MediaMaker(masters if media == "all" else None, folder, out)
         previews = site_media(model, maker, wanted=media == "all")
-        found = Pages(model, previews, refused)
-        _write_pages(folder, found)
-        for path, text in found.scripts.items():
-            _write(folder / path, text)
-        _write_data(folder, model, found.findings)
-        _write_manifest(folder)
-        check = _checked(folder)
+        with uncollected():
+            found = Pages(model, previews, refused)
+            _write_pages(folder, found)
+            for path, text in found.scripts.items():
+                _write(folder / path, text)
+            _write_data(folder, model, found.findings)
+            _write_manifest(folder)
+            check = _checked(folder)
         report = _report(folder, out, (model, refused), maker, check)
         put_in_place(folder, out)
     return report
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without the collector of cyclic garbage, of which a publication makes little: looking for it takes a seventh of
+    the time, since the model, of which nothing goes, is looked through again and again."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 def environment(theme: Path) -> Environment:

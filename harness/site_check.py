@@ -6,12 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from harness.site_tags import Tag, start_tags
+
 LINKS = {"href", "src", "poster", "srcset", "data", "action", "formaction", "xlink:href"}
-FETCHED = {"script", "img", "video", "source", "audio", "iframe", "object", "embed", "link", "track"}
+INLINE = {"script", "style"}
 
 
 @dataclass
@@ -43,32 +45,36 @@ def check_site(folder: Path) -> SiteCheck:
     return result
 
 
-class _Page(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
+class _Page:
+    """What is asked of one page. ``anchors`` are its ids."""
+
+    def __init__(self, tags: Iterable[Tag]) -> None:
         self.links: list[tuple[str, str]] = []
         self.anchors: set[str] = set()
         self.problems: list[str] = []
         self.policy = False
+        for tag, attributes in tags:
+            if attributes or tag in INLINE:
+                self._add(tag, dict(attributes))
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = {name: value or "" for name, value in attrs}
+    def _add(self, tag: str, found: dict[str, str]) -> None:
         if found.get("http-equiv") == "Content-Security-Policy":
             self.policy = "default-src 'none'" in found.get("content", "")
         if "id" in found:
             if found["id"] in self.anchors:
                 self.problems.append(f"the id {found['id']} appears twice")
             self.anchors.add(found["id"])
-        self.links += [(tag, value) for name, value in found.items() if name in LINKS]
-        self.problems += [f"inline {name} on <{tag}>" for name in found if name == "style" or name.startswith("on")]
+        for name, value in found.items():
+            if name in LINKS:
+                self.links.append((tag, value))
+            elif name == "style" or name.startswith("on"):
+                self.problems.append(f"inline {name} on <{tag}>")
         if tag == "style" or (tag == "script" and "src" not in found):
             self.problems.append(f"inline <{tag}>")
 
 
 def _parse(path: Path) -> _Page:
-    page = _Page()
-    page.feed(path.read_text(encoding="utf-8"))
-    return page
+    return _Page(start_tags(path.read_text(encoding="utf-8")))
 
 
 def _problem(folder: Path, page: str, tag: str, link: str, pages: dict[str, _Page]) -> str:
@@ -78,7 +84,7 @@ def _problem(folder: Path, page: str, tag: str, link: str, pages: dict[str, _Pag
         return "" if outside else "leads to another host or scheme"
     if link.startswith("/"):
         return "is not relative"
-    target = _resolve(page, unquote(parts.path)) if parts.path else page
+    target = _resolve(page.rpartition("/")[0], unquote(parts.path)) if parts.path else page
     if target is None or not (folder / target).is_file():
         return "leads nowhere"
     if parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].anchors:
@@ -86,9 +92,10 @@ def _problem(folder: Path, page: str, tag: str, link: str, pages: dict[str, _Pag
     return ""
 
 
-def _resolve(page: str, path: str) -> str | None:
-    """The target relative to the site, or None when it climbs out of it."""
-    steps: list[str] = list(PurePosixPath(page).parent.parts)
+@lru_cache(maxsize=4096)
+def _resolve(folder: str, path: str) -> str | None:
+    """The target of a page in ``folder``, relative to the site, or None when it climbs out of it."""
+    steps: list[str] = list(PurePosixPath(folder).parts)
     for part in PurePosixPath(path).parts:
         if part == "..":
             if not steps:

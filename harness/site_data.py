@@ -6,7 +6,7 @@ import csv
 import importlib.resources
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from harness import tables
@@ -29,9 +29,8 @@ def write(place: Path, board: Board, submissions: Sequence[Submission]) -> None:
         _file(place, ending).write_text(text, encoding="utf-8", newline="\n")
     write_parquet(_file(place, ".parquet"), _board(board))
     write_parquet(_file(place, ".scores.parquet"), tables.scores(submissions))
-    write_parquet(
-        _file(place, ".profiles.parquet"), tables.profiles(submissions)
-    )  # as text it would be ten times as large
+    # As text it would be ten times as large.
+    write_parquet(_file(place, ".profiles.parquet"), tables.profiles(submissions))
 
 
 def write_findings(place: Path, suite: str, findings: Sequence[Table]) -> None:
@@ -39,7 +38,7 @@ def write_findings(place: Path, suite: str, findings: Sequence[Table]) -> None:
     from harness.parquet import write_parquet
 
     for table in findings:
-        text = json.dumps({"suite": suite, table.name: _records(table)}, allow_nan=False, indent=0) + "\n"
+        text = _document({"suite": suite}, [table])
         _file(place, f".{table.name}.json").write_text(text, encoding="utf-8", newline="\n")
         _file(place, f".{table.name}.csv").write_text(table_csv(table), encoding="utf-8", newline="\n")
         write_parquet(_file(place, f".{table.name}.parquet"), table)
@@ -64,16 +63,14 @@ def scores_csv(submissions: Iterable[Submission]) -> str:
 
 def board_json(board: Board, submissions: Iterable[Submission]) -> str:
     """The board and the scores as JSON, the same fields as the CSV files."""
-    payload = {
+    head = {
         "suite": board.suite.label,
         "key": board.suite.key,
         "updated": board.updated,
         "protocol": board.suite.manifest()["protocol"],
         "smoke_test": board.smoke,
-        "board": _records(_board(board)),
-        "scores": _records(tables.scores(submissions)),
     }
-    return json.dumps(payload, allow_nan=False, indent=0) + "\n"
+    return _document(head, [_board(board), tables.scores(submissions)])
 
 
 def table_csv(table: Table) -> str:
@@ -93,6 +90,23 @@ def _board(board: Board) -> Table:
     return Table("board", tables.BOARD, list(tables.board_lines(board)))
 
 
-def _records(table: Table) -> list[dict[str, tables.Value]]:
-    lines: Sequence[tables.Line] = table.lines
-    return [dict(zip(table.columns, line, strict=True)) for line in lines]
+def _document(head: Mapping[str, object], lists: Sequence[Table]) -> str:
+    """An object of some members and of tables as lists."""
+    members = [json.dumps(head, allow_nan=False, indent=0)[2:-2]]
+    members += [f'"{table.name}": {_objects(table)}' for table in lists]
+    return "{\n" + ",\n".join(members) + "\n}\n"
+
+
+def _objects(table: Table) -> str:
+    """The lines as a list of JSON objects, laid out as by ``indent=0``, for which `json` has no fast way."""
+    columns = table.columns
+    found = ["{\n" + _members(dict(zip(columns, line, strict=True))) + "\n}" for line in table.lines]
+    return "[\n" + ",\n".join(found) + "\n]" if found else "[]"
+
+
+def _members(flat: Mapping[str, tables.Value]) -> str:
+    """The members of an object of plain values, one a line."""
+    return _FLAT.encode(flat)[1:-1]
+
+
+_FLAT = json.JSONEncoder(allow_nan=False, separators=(",\n", ": "))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,30 +42,65 @@ class Report:
         return not any(problem.severity == "error" for problem in self.problems)
 
 
-def validate(path: Path, base: Path | None = None) -> Report:
+class Installed:
+    """The plugins and suites that are installed here, each looked up once and not before it is asked for."""
+
+    def __init__(self) -> None:
+        self._suites: dict[str, Suite | None] = {}
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The plugins.
+
+        Raises:
+            UsageError: E-CONFIG, a ``harness.toml`` here cannot be read.
+        """
+        return _registry()
+
+    @cached_property
+    def keys(self) -> dict[str, str]:
+        """The metrics' keys by label; a set metric without its extractor has none."""
+        return {
+            spec.label: self.registry.metric_key(spec)
+            for spec in self.registry.metrics.values()
+            if not spec.extractor or spec.extractor in self.registry.extractors
+        }
+
+    def suite(self, label: str) -> Suite | None:
+        """The suite of that label, None where there is none."""
+        if label not in self._suites:
+            try:
+                self._suites[label] = load_suite(label).suite
+            except HarnessError:
+                self._suites[label] = None
+        return self._suites[label]
+
+
+def validate(path: Path, base: Path | None = None, installed: Installed | None = None) -> Report:
     """Put one file to every rule. Reads the file and, where they are installed, the suite and metrics that it names.
 
     A calibration, which is no result of a variant, is put to those rules that are about any file.
 
     Args:
         base: the folder of the files that are published already, against which a changed row must come from a new run.
+        installed: to look up what is installed once for many files.
 
     Raises:
         UsageError: E-CONFIG, a ``harness.toml`` here cannot be read.
     """
+    installed = installed or Installed()
     try:
         content = _content(path)
         if path.name == calibration_data.NAME:
-            return _calibration(path, content, base)
+            return _calibration(path, content, base, installed)
         submission = parse(content)
     except OSError as error:
         return Report(path, (Problem("schema", "error", "", f"cannot be read: {error.strerror}"),), None)
     except JsonError as error:
         return Report(path, (Problem(error.rule, "error", error.pointer, error.message),), None)
-    known = _installed(submission.suite)
-    registry = _registry()
+    known, registry = installed.suite(submission.suite.label), installed.registry
     subject = Subject(
-        path, submission, known, len(content), registry.metrics, _earlier(submission, base), _keys(registry)
+        path, submission, known, len(content), registry.metrics, _earlier(submission, base), installed.keys
     )
     return Report(path, tuple(problem for rule in RULES for problem in _apply(rule, subject)), submission)
 
@@ -79,15 +115,6 @@ def _registry() -> Registry:
     from harness.registry import load_plugins
 
     return load_plugins()
-
-
-def _keys(registry: Registry) -> dict[str, str]:
-    """The installed metrics' keys by label; a set metric without its extractor has none."""
-    return {
-        spec.label: registry.metric_key(spec)
-        for spec in registry.metrics.values()
-        if not spec.extractor or spec.extractor in registry.extractors
-    }
 
 
 def _earlier(submission: Submission, base: Path | None) -> Submission | None:
@@ -113,15 +140,15 @@ def _earlier_calibration(found: CalibrationFile, base: Path | None) -> Calibrati
         return None
 
 
-def _calibration(path: Path, content: bytes, base: Path | None) -> Report:
+def _calibration(path: Path, content: bytes, base: Path | None, installed: Installed) -> Report:
     found = calibration_data.parse(content)
     expected, before = calibration_data.place(found.suite.name, found.suite.version), _earlier_calibration(found, base)
     misplaced = [] if path.resolve().parts[-2:] == expected.parts else [("", f"must be called {expected}")]
     lacking = [("/steps", "lack the clip without fault, or any fault")] if analyse(found.experiment) is None else []
     checked: dict[str, Iterable[tuple[str, str]]] = {
         "name": misplaced,
-        "suite-digest": digests(found.suite_key, found.suite, _installed(found.suite)),
-        "as-installed": redeclared(found.metrics, _registry().metrics),
+        "suite-digest": digests(found.suite_key, found.suite, installed.suite(found.suite.label)),
+        "as-installed": redeclared(found.metrics, installed.registry.metrics),
         "plausible": backwards(found.run),
         "unchanged": [] if before is None else calibration_changes(before, found),
         "complete": lacking,
@@ -147,10 +174,3 @@ def _listed(rule: str, severity: str, told: Iterable[tuple[str, str]]) -> Iterat
         yield Problem(rule, severity, pointer, message)
     if len(found) > MAX_PROBLEMS:
         yield Problem(rule, severity, "", f"and {len(found) - MAX_PROBLEMS} more of this kind")
-
-
-def _installed(suite: Suite) -> Suite | None:
-    try:
-        return load_suite(suite.label).suite
-    except HarnessError:
-        return None

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.submission import Submission
-from harness.validate import Report, validate
+from harness.validate import Installed, Report, validate
 from harness.validate_rules import Problem
 
 
@@ -23,7 +23,8 @@ def validate_all(paths: Sequence[Path], base: Path | None = None) -> list[Report
     Raises:
         UsageError: E-CONFIG, a ``harness.toml`` here cannot be read.
     """
-    reports = [validate(path, base) for path in paths]
+    installed = Installed()
+    reports = [validate(path, base, installed) for path in paths]
     digests = _digests([report.submission for report in reports if report.accepted and report.submission])
     seen: set[tuple[str, str]] = set()
     return [_beside(report, digests, seen) for report in reports]

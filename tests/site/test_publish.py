@@ -304,6 +304,8 @@ def test_hostile_text_is_inert(tmp_path: Path) -> None:
 
 
 def test_data_files_allow_the_board_to_be_computed_again(site: Site) -> None:
+    text = (site.folder / "data/demo-1.json").read_text()
+    assert text == json.dumps(json.loads(text), indent=0) + "\n"
     scores = table(site.folder / "data/demo-1.scores.csv")
     board = {(r["variant"], r["metric"]): r for r in table(site.folder / "data/demo-1.csv")}
     for (variant, metric), line in board.items():

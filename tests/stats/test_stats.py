@@ -12,7 +12,8 @@ from scipy import stats as scipy_stats
 
 from harness.frechet import frechet_distance
 from harness.model import Features
-from harness.stats import holm, jackknife, paired, sign_flip, t_interval
+from harness.stats import holm, jackknife, paired, sign_flip, sign_flips, t_interval
+from harness.stats_tests import DRAWS, LOOKED_UP, seed_of
 
 
 def features(rows: np.ndarray[tuple[int, ...], np.dtype[np.float64]], per_item: int = 1) -> Features:
@@ -21,6 +22,22 @@ def features(rows: np.ndarray[tuple[int, ...], np.dtype[np.float64]], per_item: 
 
 def distance(generated: Features, reference: Features) -> float:
     return frechet_distance(generated.rows, reference.rows)
+
+
+@pytest.mark.parametrize("n", [21, 24, 99])
+def test_sign_flips_are_those_of_plain_draws(n: int) -> None:
+    """However the sums are made, p is that of NumPy's own coins under the seed of the data."""
+    rng = np.random.default_rng(n)
+    wide = rng.normal(0.1, 1, (n, LOOKED_UP + 3))
+    for x in (wide, wide[:, :3], wide[:, :1], np.round(wide[:, :4], 1)):
+        coins = np.random.default_rng(seed_of(x)).integers(0, 2, (DRAWS, n), dtype=np.int8)
+        sums = np.abs((coins * 2.0 - 1) @ x)
+        hits = (sums >= np.abs(x.sum(0)) - 1e-9).sum(0)
+        assert sign_flips(x) == pytest.approx((hits + 1) / (DRAWS + 1), abs=1e-15)
+
+
+def test_a_mean_of_0_but_for_rounding_has_p_1() -> None:
+    assert sign_flip([0.1, 0.2, -0.3] * 10) == 1
 
 
 def test_t_interval_is_scipys() -> None:
