@@ -92,7 +92,7 @@ def _variant(spec: VariantSpec, suite: LoadedSuite) -> Verdict:
     skip = why_skip(spec, machine, suite, real_lengths(suite))
     if skip.reason:
         return Verdict("variant", label, skipped=skip.reason)
-    device = machine.devices[0] if spec.config.needs().gpu else "cpu"
+    device = machine.devices[0] if spec.needs.gpu else "cpu"
     found = examine_variant(spec, suite, device)
     # Of a variant that makes nothing, no more than its settings could be asked.
     asked = NAMES[:2] if any(finding.law == "works" for finding in found) else NAMES

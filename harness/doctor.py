@@ -32,7 +32,7 @@ def examine(registry: Registry, variant: VariantSpec | None, results: Path) -> l
     found = [_python(), _codec(), _disk(results), _torch(machine), _gpu(machine, variant)]
     if variant is None:
         return [*found, *_plugins(registry), _variants(registry)]
-    return [*found, *weight_findings(variant.config.needs().weights)]
+    return [*found, *weight_findings(variant.needs.weights)]
 
 
 def _python() -> Finding:
@@ -70,7 +70,7 @@ def _torch(machine: Machine) -> Finding:
 
 
 def _gpu(machine: Machine, variant: VariantSpec | None) -> Finding:
-    needs = variant.config.needs() if variant else None
+    needs = variant.needs if variant else None
     wanted = "missing" if needs and needs.gpu else "ok"
     if not machine.gpus:
         memory = f" with {needs.vram_bytes / 1e9:.0f} GB of memory free" if needs and needs.vram_bytes else ""
@@ -105,7 +105,7 @@ def _plugins(registry: Registry) -> Iterator[Finding]:
 
 
 def _variants(registry: Registry) -> Finding:
-    lacking = [s.name for s in registry.variants.values() if missing(s.config.needs().weights)]
+    lacking = [s.name for s in registry.variants.values() if missing(s.needs.weights)]
     total = len(registry.variants)
     detail = f"{total - len(lacking)} of {total} have their weights"
     rest = f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""

@@ -7,11 +7,15 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
+from numbers import Real
+from pathlib import Path
 from typing import Any
 
 from harness.calls import LOAD, LOAD_EXTRACTOR, NEEDS, SET_METRIC, VIDEO_METRIC, misfit
 from harness.columns import ASPECTS
 from harness.keys import canonical_json
+from harness.model import Needs, Weight
+from harness.plugin_errors import where
 from harness.responses import problem
 from harness.submission import DIRECTIONS, NAME, ROLES, SLUG
 
@@ -53,6 +57,29 @@ def variant_config(name: str, make: Callable[[], Any]) -> tuple[Any, str]:
         except (TypeError, ValueError) as error:
             return None, f"'{field.name}' of variant '{name}' cannot enter its key: {error}"
     return config, ""
+
+
+def variant_needs(name: str, config: Any, source: str) -> tuple[Needs | None, str, str]:
+    """What a variant says that it needs, why that cannot be used, empty if it can, and the line that raised."""
+    try:
+        found = config.needs()
+    except (Exception, SystemExit) as error:
+        why = f"variant '{name}': needs() raised {type(error).__name__}: {error}"
+        return None, why, where(error, Path(source))
+    if not isinstance(found, Needs):
+        return None, f"variant '{name}': needs() returned {type(found).__name__}, not Needs", ""
+    return found, _needs(name, found), ""
+
+
+def _needs(name: str, found: Needs) -> str:
+    if not isinstance(found.weights, tuple) or not all(isinstance(weight, Weight) for weight in found.weights):
+        return f"variant '{name}': weights of its Needs is a tuple of Weight, as in weights=(a,), not {found.weights!r}"
+    for field in dataclasses.fields(Needs)[1:]:
+        value, switch = getattr(found, field.name), isinstance(field.default, bool)
+        if not isinstance(value, bool if switch else Real) or isinstance(value, bool) != switch:
+            wanted = "True or False" if switch else "a number"
+            return f"variant '{name}': {field.name} of its Needs is {wanted}, not {value!r}"
+    return ""
 
 
 def factors(name: str, levels: Mapping[str, object]) -> str:

@@ -17,11 +17,12 @@ from harness import plugin_checks
 from harness.contracts import Extractor
 from harness.errors import UsageError, unknown_name
 from harness.keys import MetricKey, VariantKey, digest, sha256_file
-from harness.model import Direction, Weight
+from harness.model import Direction, Needs, Weight
 from harness.plugin_errors import Broken, refused, source_of
 
 Level = str | int | bool
 ROUNDING = 1e-6  # by which arithmetic may leave a metric's bounds
+OWN = "harness.variants."  # their needs() may read gigabytes to identify weights, and tests ask each
 WORKING = "`harness new {} NAME` writes one that works"
 
 
@@ -45,6 +46,12 @@ class VariantSpec:
     factors: Mapping[str, Level] = field(default_factory=dict, hash=False)
     suites: tuple[str, ...] = ()
     imported: bool = False
+    asked: Needs | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def needs(self) -> Needs:
+        """Weights and hardware: what a plugin said when it was registered, and what one of our own says now."""
+        return self.config.needs() if self.asked is None else self.asked
 
     @property
     def params(self) -> dict[str, object]:
@@ -54,7 +61,7 @@ class VariantSpec:
     @property
     def key(self) -> VariantKey:
         """Identity of the row."""
-        weights = {w.name: w.sha256 for w in self.config.needs().weights}
+        weights = {w.name: w.sha256 for w in self.needs.weights}
         return VariantKey(digest("variant/1", self.name, self.revision, self.params, weights))
 
 
@@ -225,9 +232,12 @@ def variant(
             raise refused(cls, why, WORKING.format("variant"))
         frozen: Any = cls if _is_one_already(cls) else dataclasses.dataclass(frozen=True)(cls)
         config, why = plugin_checks.variant_config(name, frozen)
+        source, asked, line = source_of(cls), None, ""
+        if not why and not cls.__module__.startswith(OWN):
+            asked, why, line = plugin_checks.variant_needs(name, config, source)
         if why:
-            raise refused(cls, why, WORKING.format("variant"))
-        spec = VariantSpec(name, revision, family, role, summary, config, source_of(cls), levels, suites)
+            raise refused(cls, why, WORKING.format("variant"), line)
+        spec = VariantSpec(name, revision, family, role, summary, config, source, levels, suites, asked=asked)
         _add(REGISTRY.variants, name, spec, cls)
         return frozen  # type: ignore[no-any-return]
 

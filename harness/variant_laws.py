@@ -22,8 +22,9 @@ from harness.contracts import Generator
 from harness.errors import HarnessError
 from harness.generating import check_frames
 from harness.laws import Finding
-from harness.model import Frames, Item, Needs, Request
+from harness.model import Frames, Item, Request
 from harness.noise import Noise, make_noise
+from harness.plugin_checks import variant_needs
 from harness.plugin_errors import last_line, where
 from harness.registry import VariantSpec
 from harness.suite import LoadedSuite
@@ -92,9 +93,9 @@ def examine_variant(spec: VariantSpec, suite: LoadedSuite, device: str = "cpu") 
 
 
 def _settings(spec: VariantSpec) -> Iterator[str]:
-    first, second = spec.config.needs(), spec.config.needs()
-    if not isinstance(first, Needs):
-        yield f"needs() returned {type(first).__name__}, not Needs"
+    (first, *wrong), (second, *later) = (variant_needs(spec.name, spec.config, spec.source) for _ in range(2))
+    if why := "\n".join(filter(None, wrong)) or "\n".join(filter(None, later)):
+        yield why
     elif first != second:
         yield "needs() says something else the second time"
     elif type(spec.config)() != spec.config:

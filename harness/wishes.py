@@ -91,7 +91,7 @@ def resolve_wishes(options: RunOptions, machine: Callable[[], Machine] = look) -
         raise nothing_runs(variants)
     for spec, skip in variants:
         if not skip.reason:
-            check_weights(spec.config.needs().weights, spec.name)
+            check_weights(spec.needs.weights, spec.name)
     columns = tuple(make_column(registry, spec, suite, options.limit) for spec in metrics)
     return Wishes(suite, registry, found, variants, columns, tuple(notes), redo)
 
@@ -141,7 +141,7 @@ def why_skip(
     """
     if foreign := why_foreign(spec, suite):
         return Skip(foreign, f"harness run --suite {spec.suites[0]} --variants {spec.name}")
-    needs = replace(spec.config.needs(), vram_bytes=0) if offload else spec.config.needs()
+    needs = replace(spec.needs, vram_bytes=0) if offload else spec.needs
     if (unfit := protocol_skip(needs, suite.suite.protocol)).reason:
         return unfit  # first, because no weights and no GPU would help
     real, longer = needs.real and has_real(1), needs.real and has_real(needs.real_times)

@@ -86,7 +86,7 @@ def _calibration(suite: str, results: Path, plugins: tuple[Path, ...], markdown:
 
 
 def _variant(spec: Any) -> dict[str, Any]:
-    needs = spec.config.needs()
+    needs = spec.needs
     return {
         "variant": f"{spec.name}@{spec.revision}",
         "summary": spec.summary,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness import registry
-from harness.api import Needs, Score, extractor, metric, variant
+from harness.api import Needs, Score, Weight, extractor, metric, variant
 from harness.errors import UsageError
 from tests.unit.fresh import registry_apart
 
@@ -62,9 +62,34 @@ class NotFinite(Good):
     scale: float = float("nan")
 
 
+class NeedsRaises(Good):
+    path: str = "nowhere/needs.json"
+
+    def needs(self) -> Needs:
+        raise FileNotFoundError(self.path)
+
+
+class NeedsNothing(Good):
+    def needs(self) -> Needs:
+        return None  # type: ignore[return-value]
+
+
+class NeedsOneWeight(Good):
+    def needs(self) -> Needs:
+        return Needs(weights=Weight("w", "w.safetensors", ""))  # type: ignore[arg-type]
+
+
+class NeedsText(Good):
+    def needs(self) -> Needs:
+        return Needs(vram_bytes="20 GB")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("cls", "changed", "words"),
     [
+        (NeedsNothing, {}, "needs() returned NoneType, not Needs"),
+        (NeedsOneWeight, {}, "weights of its Needs is a tuple of Weight"),
+        (NeedsText, {}, "vram_bytes of its Needs is a number, not '20 GB'"),
         (NoLoad, {}, "has no method load()"),
         (LoadTakesNothing, {}, "load() takes 1 argument(s) (device), yours takes 0"),
         (LoadWantsMore, {}, "yours takes 2; it may also ask for protocol by name"),
@@ -90,6 +115,26 @@ def test_a_variant_that_does_not_fit(
     assert f"class {cls.__name__}" in caught.value.where
     assert caught.value.fix
     assert not fresh.variants
+
+
+def test_needs_that_raise_are_refused_at_their_own_line(fresh: registry.Registry) -> None:
+    with pytest.raises(UsageError) as caught:
+        variant("row", **MAKE)(NeedsRaises)
+    assert caught.value.why == "variant 'row': needs() raised FileNotFoundError: nowhere/needs.json"
+    assert "raise FileNotFoundError(self.path)" in caught.value.where
+    assert not fresh.variants
+
+
+def test_a_plugin_is_asked_once_for_what_it_needs(fresh: registry.Registry) -> None:
+    answers = [Needs(gpu=True)]
+
+    class Once(Good):
+        def needs(self) -> Needs:
+            return answers.pop()
+
+    variant("once", **MAKE)(Once)
+    assert fresh.variants["once"].needs.gpu
+    assert fresh.variants["once"].key == fresh.variants["once"].key
 
 
 def test_a_variant_may_ask_for_the_protocol(fresh: registry.Registry) -> None:
