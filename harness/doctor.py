@@ -15,11 +15,11 @@ from harness.doctor_weights import weight_findings
 from harness.errors import HarnessError
 from harness.findings import Finding
 from harness.machine import Machine, free_bytes, look
-from harness.model import Needs
 from harness.plan import protocol_skip
 from harness.registry import Registry, VariantSpec
-from harness.suite import load_suite, suite_names
+from harness.suite import load_suite
 from harness.weights import missing
+from harness.wishes import fitting_suite
 
 MIN_FREE_BYTES = 1_000_000_000
 DEFAULT = "mini"  # the suite of a run that names none
@@ -87,15 +87,14 @@ def _gpu(machine: Machine, variant: VariantSpec | None) -> Finding:
         return Finding("CUDA", state, detail, "pip install torch, as https://pytorch.org/get-started says for CUDA")
     if variant and needs and needs.vram_bytes > max(gpu.free_bytes for gpu in machine.gpus):
         detail = f"{names}; {needs.vram_bytes / 1e9:.1f} GB are needed"
-        return Finding("CUDA", "missing", detail, f"free GPU memory, or: {_run(variant, needs)} --offload")
+        return Finding("CUDA", "missing", detail, f"free GPU memory, or: {_run(variant)} --offload")
     return Finding("CUDA", "ok", names)
 
 
-def _run(variant: VariantSpec, needs: Needs) -> str:
+def _run(variant: VariantSpec) -> str:
     """The command that runs a variant: on the suite that is run by default, or else on the first one it is fit for."""
-    found = (load_suite(name) for name in (DEFAULT, *suite_names()))
-    fit = (s.suite.name for s in found if s.variants == "all" and not protocol_skip(needs, s.suite.protocol).reason)
-    suite = next(fit, DEFAULT)
+    fits = not protocol_skip(variant.needs, load_suite(DEFAULT).suite.protocol).reason
+    suite = DEFAULT if fits else fitting_suite(variant) or DEFAULT
     return f"harness run{'' if suite == DEFAULT else f' --suite {suite}'} --variants {variant.name}"
 
 

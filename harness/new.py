@@ -135,7 +135,7 @@ VERDICTS = check_plugin(Path(__file__).with_name("{stem}.py"))
 @pytest.mark.parametrize("verdict", VERDICTS, ids=str)
 def test_the_laws_are_kept(verdict):
     if verdict.skipped:
-        pytest.skip(verdict.skipped)
+        pytest.skip(f"{{verdict.skipped}}\\n{{verdict.remedy}}")
     assert not verdict.findings
 '''
 METRIC_TEST = """

@@ -227,8 +227,10 @@ def variant(
     """
 
     def register(cls: type[V]) -> type[V]:
-        levels = dict(factors or {})
-        if why := plugin_checks.variant_class(cls, name, revision, family, role) or plugin_checks.factors(name, levels):
+        levels = factors or {}
+        why = plugin_checks.fields(name, summary=summary, factors=levels, suites=suites)
+        why = why or plugin_checks.variant_class(cls, name, revision, family, role)
+        if why := why or plugin_checks.factors(name, levels):
             raise refused(cls, why, WORKING.format("variant"))
         frozen: Any = cls if _is_one_already(cls) else dataclasses.dataclass(frozen=True)(cls)
         config, why = plugin_checks.variant_config(name, frozen)
@@ -237,7 +239,7 @@ def variant(
             asked, why, line = plugin_checks.variant_needs(name, config, source)
         if why:
             raise refused(cls, why, WORKING.format("variant"), line)
-        spec = VariantSpec(name, revision, family, role, summary, config, source, levels, suites, asked=asked)
+        spec = VariantSpec(name, revision, family, role, summary, config, source, dict(levels), suites, asked=asked)
         _add(REGISTRY.variants, name, spec, cls)
         return frozen  # type: ignore[no-any-return]
 
@@ -280,7 +282,11 @@ def metric(
     """
 
     def register(function: F) -> F:
-        why = plugin_checks.metric_function(function, name, version, better, unit, kind, extractor)
+        stated = {"summary": summary, "unit": unit, "extractor": extractor, "beside": beside, "bounds": bounds}
+        marks = {"headline": headline, "biased": biased, "min_items": min_items}
+        uses = {"needs": needs, "weights": weights, "params": params or {}, "responds": responds or {}}
+        why = plugin_checks.fields(name, **stated, **marks, **uses)
+        why = why or plugin_checks.metric_function(function, name, version, better, unit, kind, extractor)
         why = why or plugin_checks.metric_claims(name, better, kind, aspect, responds or {}, params or {})
         why = why or plugin_checks.metric_profile(name, profile, profile_unit)
         if why:
@@ -313,7 +319,9 @@ def extractor(
     """
 
     def register(load: F) -> F:
-        if why := plugin_checks.extractor_load(load, name, version):
+        uses = {"summary": summary, "weights": weights, "params": params or {}, "needs": needs}
+        why = plugin_checks.fields(name, min_frames=min_frames, **uses)
+        if why := why or plugin_checks.extractor_load(load, name, version):
             raise refused(load, why, WORKING.format("metric --set"))
         spec = ExtractorSpec(name, version, summary, weights, load, source_of(load), min_frames, params or {}, needs)
         _add(REGISTRY.extractors, name, spec, load)

@@ -20,7 +20,7 @@ from harness.redo import parse_redo, variants_of
 from harness.reference_folder import VARIABLE, with_reference
 from harness.registry import ExtractorSpec, MetricSpec, Registry, VariantSpec
 from harness.select import select
-from harness.suite import LoadedSuite, is_folder, load_suite
+from harness.suite import LoadedSuite, is_folder, load_suite, suite_names
 from harness.weights import missing, resolve
 
 
@@ -143,9 +143,24 @@ def why_skip(
         return Skip(foreign, f"harness run --suite {spec.suites[0]} --variants {spec.name}")
     needs = replace(spec.needs, vram_bytes=0) if offload else spec.needs
     if (unfit := protocol_skip(needs, suite.suite.protocol)).reason:
-        return unfit  # first, because no weights and no GPU would help
+        # First, because no weights and no GPU would help.
+        other = fitting_suite(spec)
+        return Skip(unfit.reason, f"harness run --suite {other} --variants {spec.name}" if other else "")
     real, longer = needs.real and has_real(1), needs.real and has_real(needs.real_times)
     return skip_of(needs, machine, missing(needs.weights), has_real=real, has_longer=longer)
+
+
+def fitting_suite(spec: VariantSpec) -> str:
+    """The first installed suite that a variant is meant for and can make videos of; empty where there is none."""
+    loaded = map(_installed_suite, suite_names())
+    fit = (s for s in loaded if not why_foreign(spec, s) and not protocol_skip(spec.needs, s.suite.protocol).reason)
+    return next((s.suite.name for s in fit if spec.suites or s.variants == "all"), "")
+
+
+@cache
+def _installed_suite(name: str) -> LoadedSuite:
+    """A suite of the installation, which stays what it is: a plan may ask once for each row that it leaves out."""
+    return load_suite(name)
 
 
 def real_lengths(suite: LoadedSuite) -> Callable[[int], bool]:
