@@ -15,14 +15,11 @@ from harness.doctor_weights import weight_findings
 from harness.errors import HarnessError
 from harness.findings import Finding
 from harness.machine import Machine, free_bytes, look
-from harness.plan import protocol_skip
 from harness.registry import Registry, VariantSpec
-from harness.suite import load_suite
 from harness.weights import missing
-from harness.wishes import fitting_suite
+from harness.wishes import own_suite
 
 MIN_FREE_BYTES = 1_000_000_000
-DEFAULT = "mini"  # the suite of a run that names none
 SHOWN = 4  # names in a list before it is cut
 
 
@@ -93,9 +90,8 @@ def _gpu(machine: Machine, variant: VariantSpec | None) -> Finding:
 
 def _run(variant: VariantSpec) -> str:
     """The command that runs a variant: on the suite that is run by default, or else on the first one it is fit for."""
-    fits = not protocol_skip(variant.needs, load_suite(DEFAULT).suite.protocol).reason
-    suite = DEFAULT if fits else fitting_suite(variant) or DEFAULT
-    return f"harness run{'' if suite == DEFAULT else f' --suite {suite}'} --variants {variant.name}"
+    suite = own_suite(variant)
+    return f"harness run{f' --suite {suite}' if suite else ''} --variants {variant.name}"
 
 
 def _plugins(registry: Registry) -> Iterator[Finding]:

@@ -23,6 +23,9 @@ from harness.select import select
 from harness.suite import LoadedSuite, is_folder, load_suite, suite_names
 from harness.weights import missing, resolve
 
+ELSEWHERE = "harness run --suite"  # without the variant's name: equal remedies are told once
+NO_SUITE = "harness new suite NAME --images DIR, then width, height and num_frames in its suite.toml"
+
 
 @dataclass(frozen=True)
 class RunOptions:
@@ -145,9 +148,16 @@ def why_skip(
     if (unfit := protocol_skip(needs, suite.suite.protocol)).reason:
         # First, because no weights and no GPU would help.
         other = fitting_suite(spec)
-        return Skip(unfit.reason, f"harness run --suite {other} --variants {spec.name}" if other else "")
+        return Skip(unfit.reason, f"{ELSEWHERE} {other}" if other else NO_SUITE)
     real, longer = needs.real and has_real(1), needs.real and has_real(needs.real_times)
     return skip_of(needs, machine, missing(needs.weights), has_real=real, has_longer=longer)
+
+
+def own_suite(spec: VariantSpec) -> str:
+    """The suite to try a variant on: empty for that of a run that names none, which is taken where it fits."""
+    usual = _installed_suite(RunOptions.suite)
+    fits = not why_foreign(spec, usual) and not protocol_skip(spec.needs, usual.suite.protocol).reason
+    return "" if fits else fitting_suite(spec)
 
 
 def fitting_suite(spec: VariantSpec) -> str:
@@ -242,7 +252,8 @@ def nothing_runs(variants: Sequence[tuple[VariantSpec, Skip]]) -> CannotStart:
     codes = {"no weights": "E-WEIGHTS", "GPU memory": "E-VRAM", "GPU": "E-NO-GPU"}
     code = next((code for words, code in codes.items() if words in skip.reason), "E-NEEDS")
     others = f" and {len(variants) - 1} more" if len(variants) > 1 else ""
-    fix = skip.remedy or f"harness doctor {spec.name}"
+    named = f" --variants {spec.name}" if skip.remedy.startswith(ELSEWHERE) and "--variants" not in skip.remedy else ""
+    fix = skip.remedy + named or f"harness doctor {spec.name}"
     where = f"--variants {spec.name}"
     return CannotStart(code, f"{spec.name}{others} cannot run here.", where=where, why=skip.reason, fix=fix)
 

@@ -86,6 +86,20 @@ def test_a_variant_begun_from_another_has_its_settings(folder: Path) -> None:
     assert held["mini-slow"].key != held["mini-exvideo"].key
 
 
+def test_a_variant_for_large_videos_is_tried_on_a_suite_that_has_them(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_app(["new", "variant", "my-ex", "--from", "exvideo"]) == 0
+    told = capsys.readouterr().err
+    assert "harness validate my_ex.py --suite exvideo-128\n" in told
+    assert "harness run --plugin my_ex.py --variants my-ex --suite exvideo-128 --limit 4\n" in told
+    assert 'suite="exvideo-128")' in (folder / "test_my_ex.py").read_text()
+    assert run_app(["run", "--variants", "exvideo,svd-direct", "--dry-run"]) == 4
+    assert "Fix    harness run --suite exvideo-128 --variants exvideo\n" in capsys.readouterr().err
+    assert run_app(["run", "--limit", "1", "--dry-run"]) == 0
+    assert capsys.readouterr().err.count("harness run --suite exvideo-128\n") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
