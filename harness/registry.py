@@ -169,6 +169,11 @@ class Registry:
         """Look up a variant; raises UsageError E-UNKNOWN or E-PLUGIN."""
         return self._find("variant", self.variants, name)
 
+    def parent(self, spec: VariantSpec) -> VariantSpec | None:
+        """The registered variant whose class a variant's class derives from, the nearest; None where there is none."""
+        held = {type(other.config): other for other in self.variants.values() if other.name != spec.name}
+        return next((held[base] for base in type(spec.config).__mro__[1:] if base in held), None)
+
     def metric(self, name: str) -> MetricSpec:
         """Look up a metric; raises UsageError E-UNKNOWN or E-PLUGIN."""
         return self._find("metric", self.metrics, name)

@@ -73,14 +73,20 @@ def test_the_tests_that_come_with_it_pass_where_it_was_begun(folder: Path) -> No
     assert "6 passed" in done.stdout
 
 
-def test_a_variant_begun_from_another_has_its_settings(folder: Path) -> None:
+def test_a_variant_begun_from_another_has_its_settings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_app(["new", "variant", "mini-slow", "--from", "mini-exvideo@1"]) == 0
     path = folder / "mini_slow.py"
     text = path.read_text()
     line = f"    # steps: int = {registry.load_plugins().variant('mini-exvideo').config.steps}\n"
     assert line in text
     path.write_text(text.replace(line, "    steps: int = 24\n"))
+    capsys.readouterr()
     assert run_app(["show", "variant", "mini-slow", "--plugin", str(path)]) == 0
+    shown = capsys.readouterr().out
+    usual = registry.REGISTRY.variants["mini-exvideo"].config.steps
+    assert f"parameters  steps  24 ← {usual} in mini-exvideo@1\n" in shown
+    assert "others as in mini-exvideo@1" in shown
+    assert "guidance" not in shown
     held = registry.REGISTRY.variants
     assert held["mini-slow"].params == {**held["mini-exvideo"].params, "steps": 24}
     assert held["mini-slow"].key != held["mini-exvideo"].key
