@@ -74,6 +74,7 @@ def resolve_wishes(options: RunOptions, machine: Callable[[], Machine] = look) -
 
     Raises:
         UsageError: E-UNKNOWN, E-PLUGIN or E-OPTION.
+        Refused: E-SUITE, a picture of a suite in a folder is missing or another.
         CannotStart: E-WEIGHTS-DIGEST, a weight file is not the one it claims to be; E-WEIGHTS or E-NO-GPU, when
             nothing that was selected can run.
     """
@@ -81,6 +82,8 @@ def resolve_wishes(options: RunOptions, machine: Callable[[], Machine] = look) -
     registry = load_all(options.results, options.plugins)
     suite = with_reference(load_suite(options.suite))
     check_limit(options.limit, len(suite.suite.items))
+    if is_folder(options.suite):
+        check_pictures(suite, options.limit)
     chosen = chosen_variants(registry, options.variants or variants_of(options.redo) or None, suite)
     slugs = [item.slug for item in suite.suite.items[: options.limit]]
     redo = parse_redo(options.redo, [spec.name for spec in chosen], slugs, suite.suite.name)
@@ -103,6 +106,12 @@ def check_limit(limit: int | None, items: int) -> None:
     """Raises UsageError E-OPTION unless 1 <= limit; a limit above the suite's size takes all."""
     if limit is not None and limit < 1:
         raise UsageError("E-OPTION", f"--limit {limit} leaves nothing to do.", fix=f"--limit 1 to {items}")
+
+
+def check_pictures(suite: LoadedSuite, limit: int | None) -> None:
+    """Raises Refused E-SUITE for a picture that is missing or changed, before anything is made of the others."""
+    for item in suite.suite.items[:limit]:
+        suite.image(item)
 
 
 def chosen_variants(registry: Registry, expression: str | None, suite: LoadedSuite) -> list[VariantSpec]:

@@ -193,7 +193,11 @@ def test_tracing_tells_what_came_through_which_door(
     assert "1 variants" in err.splitlines()[-1]
 
 
-def test_without_tracing_nothing_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("value", ["", "0"])
+def test_without_tracing_nothing_is_said(
+    value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARNESS_TRACE_PLUGINS", value)
     load_file(write(tmp_path / "fine.py", VARIANT.format(name="quiet")))
     assert capsys.readouterr() == ("", "")
 

@@ -197,17 +197,27 @@ def test_a_suite_never_changes_under_one_version(
     assert run_app(["new", "suite", "my-suite"]) == 0
     assert load_suite("my-suite@2").suite.items[1].prompt == "a red kite over the sea"
     assert run_app(["run", "--suite", "my-suite@1", "--dry-run"]) == 2
-    assert "is at my-suite@2" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "is at my-suite@2" in err
+    assert "release" not in err
+    assert "for another version change its suite.toml" in err
     file.write_text(file.read_text().replace("over the sea", "over dunes").replace("version = 2", "version = 1"))
     assert run_app(["new", "suite", "my-suite"]) == 0  # what version 1 stood for, again
 
 
-def test_another_picture_under_the_same_version_is_refused(folder: Path, pictures: Path) -> None:
+def test_another_picture_under_the_same_version_is_refused(
+    folder: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run_app(["new", "suite", "my-suite", "--images", str(pictures)])
     first, second = sorted((folder / "my-suite" / "images").iterdir())
     first.write_bytes(second.read_bytes())
     assert run_app(["validate", "my-suite"]) == 5
     assert run_app(["new", "suite", "my-suite"]) == 5
+    assert run_app(["run", "--suite", "my-suite", "--dry-run"]) == 5
+    first.unlink()
+    capsys.readouterr()
+    assert run_app(["run", "--suite", "my-suite", "--variants", "control-still", "--dry-run"]) == 5
+    assert capsys.readouterr().err.startswith(f"E-SUITE  {first.name} cannot be read.")
 
 
 def test_a_suite_written_by_hand_is_completed(folder: Path) -> None:
