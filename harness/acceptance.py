@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from harness.doors import load_file
 from harness.errors import CannotStart, ItemError, UsageError
-from harness.laws import SET_LAWS, VIDEO_LAWS, Finding, Specimen, examine, specimens
+from harness.laws import SET_LAWS, VIDEO_LAWS, Finding, examine_all
 from harness.machine import look
 from harness.model import Frames
+from harness.plan import protocol_skip
 from harness.registry import ExtractorSpec, MetricSpec, Registry, VariantSpec, load_plugins
 from harness.responses import RESPONSES
 from harness.scoring import checked_rows
+from harness.specimens import Specimen, specimens
 from harness.suite import LoadedSuite, load_suite
 from harness.variant_laws import NAMES, examine_variant
-from harness.weights import missing
-from harness.wishes import real_lengths, why_skip
+from harness.weights import missing, remedy
+from harness.wishes import fitting_suite, real_lengths, why_foreign, why_skip
 
 SUITE = "mini"
 FRAMES = 12
-EXTRACTOR_LAWS = ("rows", "repeatable", "untouched")
+EXTRACTOR_LAWS = ("rows", "repeatable", "untouched", "flow")
 DECLARED = tuple(RESPONSES)
 
 
@@ -31,7 +33,8 @@ DECLARED = tuple(RESPONSES)
 class Verdict:
     """What the laws say of one plugin: ``kind`` and ``label``, laws that were kept, findings, or why it was not tried.
 
-    ``str`` gives its name, for the ids of tests.
+    ``untried`` has the laws that it could not be put to with why, ``remedy`` what to do where all were skipped. ``str``
+    gives its name, for the ids of tests.
     """
 
     kind: str
@@ -39,6 +42,8 @@ class Verdict:
     kept: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     skipped: str = ""
+    remedy: str = ""
+    untried: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.label}"
@@ -91,37 +96,45 @@ def _variant(spec: VariantSpec, suite: LoadedSuite) -> Verdict:
     label, machine = f"{spec.name}@{spec.revision}", look()
     skip = why_skip(spec, machine, suite, real_lengths(suite))
     if skip.reason:
-        return Verdict("variant", label, skipped=skip.reason)
-    device = machine.devices[0] if spec.config.needs().gpu else "cpu"
-    found = examine_variant(spec, suite, device)
-    # Of a variant that makes nothing, no more than its settings could be asked.
-    asked = NAMES[:2] if any(finding.law == "works" for finding in found) else NAMES
-    return _judged("variant", label, asked, found)
+        return Verdict("variant", label, skipped=skip.reason, remedy=_remedy(spec, suite) or skip.remedy)
+    device = machine.devices[0] if spec.needs.gpu else "cpu"
+    return _judged("variant", label, NAMES, *examine_variant(spec, suite, device))
+
+
+def _remedy(spec: VariantSpec, suite: LoadedSuite) -> str:
+    """How to try a variant that is meant for another suite than this; empty where that is not why it cannot run."""
+    if not why_foreign(spec, suite) and not protocol_skip(spec.needs, suite.suite.protocol).reason:
+        return ""
+    other = fitting_suite(spec)
+    return f"harness validate {Path(spec.source).name} --suite {other}" if other else ""
 
 
 def _metric(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Verdict:
     kind, laws = ("metric", VIDEO_LAWS) if spec.scope == "video" else ("set metric", SET_LAWS)
     asked = [law for law in laws if law not in DECLARED or law in spec.responds]
     try:
-        return _judged(kind, spec.label, asked, examine(spec, clips))
+        return _judged(kind, spec.label, asked, *examine_all(spec, clips))
     except CannotStart as refusal:
-        return Verdict(kind, spec.label, skipped=refusal.what)
+        return Verdict(kind, spec.label, skipped=refusal.what, remedy=refusal.fix)
 
 
 def _extractor(spec: ExtractorSpec, clips: Mapping[str, Specimen]) -> Verdict:
     if absent := missing(spec.weights):
-        return Verdict("extractor", spec.label, skipped=f"no weights: {absent[0].name}")
+        return Verdict("extractor", spec.label, skipped=f"no weights: {absent[0].name}", remedy=remedy(absent[0]))
     try:
         findings = [Finding(spec.label, *found) for found in _extracted(spec, clips)]
     except CannotStart as refusal:
-        return Verdict("extractor", spec.label, skipped=refusal.what)
-    return _judged("extractor", spec.label, EXTRACTOR_LAWS, findings)
+        return Verdict("extractor", spec.label, skipped=refusal.what, remedy=refusal.fix)
+    lost = any(finding.law == "rows" and finding.specimen == "moving" for finding in findings)
+    untried = dict.fromkeys(EXTRACTOR_LAWS[1:], "no rows of moving") if lost else {}
+    return _judged("extractor", spec.label, EXTRACTOR_LAWS, findings, untried)
 
 
 def _extracted(spec: ExtractorSpec, clips: Mapping[str, Specimen]) -> Iterator[tuple[str, str, str]]:
     network, widths = spec.load("cpu"), set()
     for name, specimen in clips.items():
-        clip = specimen.clip()
+        gaps: list[int] = []
+        clip = specimen.clip(gaps)
         if len(clip) < spec.min_frames:
             continue
         try:
@@ -140,13 +153,17 @@ def _extracted(spec: ExtractorSpec, clips: Mapping[str, Specimen]) -> Iterator[t
             yield "repeatable", name, f"values differ by up to {np.abs(rows - again).max():.3g}"
         if not np.array_equal(clip.frames, specimen.frames):
             yield "untouched", name, "it changed the clip's frames"
+        if gaps and "flow" not in spec.needs:
+            yield "flow", name, "it used the clip's flow, and does not declare it"
     if len(widths) > 1:
         yield "rows", "all clips", f"rows have {', '.join(map(str, sorted(widths)))} columns"
 
 
-def _judged(kind: str, label: str, laws: Iterable[str], found: list[Finding]) -> Verdict:
+def _judged(kind: str, label: str, laws: Iterable[str], found: list[Finding], untried: Mapping[str, str]) -> Verdict:
+    """A law is kept where it was asked, could be tried, and nothing was found."""
     broken = {finding.law for finding in found}
-    return Verdict(kind, label, tuple(law for law in laws if law not in broken), tuple(found))
+    kept = tuple(law for law in laws if law not in broken and law not in untried)
+    return Verdict(kind, label, kept, tuple(found), untried={law: untried[law] for law in laws if law in untried})
 
 
 def _moving() -> Frames:

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 import harness
 from harness.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USAGE, HarnessError, unknown_name
 from harness.memory import leave
+from harness.misuse import misuse
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def run_app(argv: Sequence[str] | None = None) -> int:
         click.echo(str(error), err=True)
         return error.exit_status
     except click.ClickException as error:
-        error.show()
+        error.show() if isinstance(error, NoArgsIsHelpError) else click.echo(str(misuse(error)), err=True)
         return EXIT_USAGE
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted, safe to run again", err=True)

@@ -94,7 +94,8 @@ two is missing. Rows of the mini and control families need neither.""",
     "E-NO-REAL": """\
 A control needs the real continuation of the conditioning image, and this suite has none.""",
     "E-OPTION": """\
-An option has a value that makes no sense here. The message says which values do.""",
+An option or an argument is missing, is none that the command has, or has a value that makes no sense here. The message
+says which do; `--help` after the command lists all.""",
     "E-OUT": """\
 The folder that the site would replace is not a site made by `harness publish`, so it is not touched.
 Give --out another folder.""",

@@ -15,14 +15,11 @@ from harness.doctor_weights import weight_findings
 from harness.errors import HarnessError
 from harness.findings import Finding
 from harness.machine import Machine, free_bytes, look
-from harness.model import Needs
-from harness.plan import protocol_skip
 from harness.registry import Registry, VariantSpec
-from harness.suite import load_suite, suite_names
 from harness.weights import missing
+from harness.wishes import own_suite
 
 MIN_FREE_BYTES = 1_000_000_000
-DEFAULT = "mini"  # the suite of a run that names none
 SHOWN = 4  # names in a list before it is cut
 
 
@@ -32,7 +29,7 @@ def examine(registry: Registry, variant: VariantSpec | None, results: Path) -> l
     found = [_python(), _codec(), _disk(results), _torch(machine), _gpu(machine, variant)]
     if variant is None:
         return [*found, *_plugins(registry), _variants(registry)]
-    return [*found, *weight_findings(variant.config.needs().weights)]
+    return [*found, *weight_findings(variant.needs.weights)]
 
 
 def _python() -> Finding:
@@ -70,7 +67,7 @@ def _torch(machine: Machine) -> Finding:
 
 
 def _gpu(machine: Machine, variant: VariantSpec | None) -> Finding:
-    needs = variant.config.needs() if variant else None
+    needs = variant.needs if variant else None
     wanted = "missing" if needs and needs.gpu else "ok"
     if not machine.gpus:
         memory = f" with {needs.vram_bytes / 1e9:.0f} GB of memory free" if needs and needs.vram_bytes else ""
@@ -87,16 +84,14 @@ def _gpu(machine: Machine, variant: VariantSpec | None) -> Finding:
         return Finding("CUDA", state, detail, "pip install torch, as https://pytorch.org/get-started says for CUDA")
     if variant and needs and needs.vram_bytes > max(gpu.free_bytes for gpu in machine.gpus):
         detail = f"{names}; {needs.vram_bytes / 1e9:.1f} GB are needed"
-        return Finding("CUDA", "missing", detail, f"free GPU memory, or: {_run(variant, needs)} --offload")
+        return Finding("CUDA", "missing", detail, f"free GPU memory, or: {_run(variant)} --offload")
     return Finding("CUDA", "ok", names)
 
 
-def _run(variant: VariantSpec, needs: Needs) -> str:
+def _run(variant: VariantSpec) -> str:
     """The command that runs a variant: on the suite that is run by default, or else on the first one it is fit for."""
-    found = (load_suite(name) for name in (DEFAULT, *suite_names()))
-    fit = (s.suite.name for s in found if s.variants == "all" and not protocol_skip(needs, s.suite.protocol).reason)
-    suite = next(fit, DEFAULT)
-    return f"harness run{'' if suite == DEFAULT else f' --suite {suite}'} --variants {variant.name}"
+    suite = own_suite(variant)
+    return f"harness run{f' --suite {suite}' if suite else ''} --variants {variant.name}"
 
 
 def _plugins(registry: Registry) -> Iterator[Finding]:
@@ -105,7 +100,7 @@ def _plugins(registry: Registry) -> Iterator[Finding]:
 
 
 def _variants(registry: Registry) -> Finding:
-    lacking = [s.name for s in registry.variants.values() if missing(s.config.needs().weights)]
+    lacking = [s.name for s in registry.variants.values() if missing(s.needs.weights)]
     total = len(registry.variants)
     detail = f"{total - len(lacking)} of {total} have their weights"
     rest = f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""

@@ -167,7 +167,7 @@ def _loading(door: str, source: str) -> Iterator[None]:
             table.clear()
             table.update(kept)
         _tell(door, source, "broken")
-        if os.environ.get(TRACE):
+        if _traced():
             traceback.print_exception(error, file=sys.stderr)
         raise
     kinds = ("variants", "metrics", "extractors")
@@ -183,5 +183,9 @@ def _record(found: Broken) -> None:
 
 
 def _tell(door: str, source: str, what: str) -> None:
-    if os.environ.get(TRACE):
+    if _traced():
         print(f"plugins: {door:<12} {source}  {what}", file=sys.stderr)
+
+
+def _traced() -> bool:
+    return os.environ.get(TRACE, "").strip() not in ("", "0")

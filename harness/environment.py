@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import secrets
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import harness
+from harness.doors import GROUPS
 from harness.keys import digest
 
 PACKAGES = (
@@ -25,9 +27,11 @@ PACKAGES = (
     "av",
     "diffusers",
     "duckdb",
+    "lpips",
     "numpy",
     "opencv-python-headless",
     "pandas",
+    "pillow",
     "ptlflow",
     "safetensors",
     "scipy",
@@ -36,6 +40,9 @@ PACKAGES = (
     "torchvision",
     "transformers",
 )
+OURS = "exvideo-bench"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # that a requirement begins with
+SEPARATORS = re.compile(r"[-_.]+")
 
 
 def describe(*, with_torch: bool = False) -> dict[str, Any]:
@@ -99,13 +106,26 @@ def new_run_id() -> str:
 
 
 def _packages() -> dict[str, str]:
+    """The versions of `PACKAGES`, of installed packages that bring plugins, and of what those require."""
     versions = {}
-    for name in PACKAGES:
+    for name in (*PACKAGES, *_plugin_packages()):
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return versions
+    return dict(sorted(versions.items()))
+
+
+def _plugin_packages() -> list[str]:
+    """Names of the distributions behind the entry points and of their requirements, extras apart.
+
+    What is installed is asked and not what has been imported, which differs between the processes of one run.
+    """
+    found = {entry.dist for group in GROUPS for entry in metadata.entry_points(group=group) if entry.dist}
+    asked = (text for dist in found for text in dist.requires or () if "extra ==" not in text)
+    required = (match[0] for text in asked if (match := NAME.match(text)))
+    plain = {SEPARATORS.sub("-", name).lower() for name in (*(dist.name for dist in found), *required)}
+    return sorted(plain - {*PACKAGES, OURS})
 
 
 def _accelerator() -> dict[str, Any]:

@@ -147,7 +147,7 @@ def _variant(spec: VariantSpec, trainable: int | None, training: Mapping[str, An
         "role": spec.role,
         "summary": spec.summary,
         "params": spec.params,
-        "weights": {weight.name: weight.sha256 for weight in spec.config.needs().weights},
+        "weights": {weight.name: weight.sha256 for weight in spec.needs.weights},
         "key": spec.key,
         "trainable_parameters": trainable,
         "training": None if training is None else dict(training),

@@ -55,6 +55,10 @@ VIDEO_METRIC: Mapping[str, Explained] = {
     "tells": Explained(
         "different clips do not all score the same", "look at the clip: a number that never changes is no measure"
     ),
+    "flow": Explained(
+        "the clip's flow, and motion, cuts and degenerate that are made from it, are used only if that is declared",
+        "declare needs=('flow',): the cost of the flow pass is shared by those that do, and its weights are checked",
+    ),
     "direction": Explained(
         "better='lower' or 'higher' comes with a response that shows it",
         "declare one, such as responds={'flicker': 'worse'}; better='none' is for a number that only describes",
@@ -98,6 +102,9 @@ EXTRACTOR: Mapping[str, Explained] = {
     ),
     "repeatable": Explained("the same clip gives the same rows", "put networks in eval() mode; seed what you sample"),
     "untouched": Explained("the clip is left alone", "work on a copy of clip.frames"),
+    "flow": Explained(
+        "the clip's flow, and what is made from it, is used only if that is declared", "declare needs=('flow',)"
+    ),
 }
 KINDS: Mapping[str, Mapping[str, Explained]] = {
     "variant": VARIANT,

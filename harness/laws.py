@@ -10,119 +10,53 @@ file or prints: tests, and whoever accepts a contributed metric, decide what to 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
-from harness.calls import call
 from harness.clip import Clip
-from harness.errors import CannotStart, ItemError
-from harness.flow import BACKEND, EstimatedFlow, FlowFields, working_images
+from harness.errors import ItemError
 from harness.keys import sha256_bytes
-from harness.model import Features, Frames, Image, Item, Score
+from harness.model import Features, Score
+from harness.plugin_errors import where
 from harness.registry import MetricSpec
 from harness.responses import NEED_A_DIRECTION
+from harness.specimens import NoScore, Specimen, outcome
 from harness.windows_time import WINDOWS
 
-FPS = 8.0
-LEAST_FRAMES = 9
-SQUEEZE, LIFT, FLICKER = 0.7, 38, 20  # of 255; what is squeezed and lifted leaves room for the flicker
 DIFFERS = 0.05  # of the value; "worse" is at least that
 # Flow is estimated, and that of a mirrored clip is not quite the mirrored flow.
 ALIKE = {"shuffle": 0.02, "flicker": 0.02, "cut": 0.02, "flip": 0.25}
 ROWS, DIM = 40, 6
 ORDER = ("moving", "noise", "flicker")
+NO_SCORE = "see what is said of finite: a clip without a score answers nothing"
 APART = ("moving", "still", "noise", "pan", "cut", "other image")
-ITEM = Item("specimen", "a shape that moves steadily", "0" * 64, 127)  # for a metric that asks for the prompt
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One breach: by which plugin, of which law, on which specimen, and what happened."""
+    """One breach: by which plugin, of which law, on which specimen, what happened, and what to do if that is known."""
 
     subject: str
     law: str
     specimen: str
     message: str
+    hint: str = ""
 
 
-@dataclass(frozen=True)
-class Specimen:
-    """A clip to put a metric to: uint8 frames [T, H, W, 3] and conditioning image [H, W, 3]."""
-
-    frames: Frames
-    image: Image | None
-    _fields: dict[int, FlowFields] = field(default_factory=dict, repr=False, compare=False)
-    _known: dict[Callable[..., Any], Score | Exception] = field(default_factory=dict, repr=False, compare=False)
-
-    def clip(self) -> Clip:
-        """A clip of its own memory, so that a metric that writes spoils nothing; flow is estimated once for all."""
-        return Clip(self.frames.copy(), FPS, None if self.image is None else self.image.copy(), self._flow)
-
-    def score(self, spec: MetricSpec) -> Score | Exception:
-        """What the metric says of the clip, asked once: that it would say so again is a law of its own."""
-        if spec.function not in self._known:
-            self._known[spec.function] = outcome(spec, self.clip())
-        return self._known[spec.function]
-
-    def _flow(self, gap: int) -> FlowFields:
-        if gap not in self._fields:
-            self._fields[gap] = EstimatedFlow(working_images(self.frames), BACKEND)(gap)
-        held = self._fields[gap]
-        return FlowFields(gap, held.starts.copy(), held.forward.copy(), held.valid.copy())
+class NotTried(Exception):
+    """A law that a plugin could not be put to, with the reason: it is neither kept nor broken."""
 
 
-Law = Callable[[MetricSpec, Mapping[str, Specimen]], Iterator[tuple[str, str]]]
-"""Yields (specimen, message) for every breach."""
+Breach = tuple[str, str] | tuple[str, str, str]
+Law = Callable[[MetricSpec, Mapping[str, Specimen]], Iterator[Breach]]
+"""Yields (specimen, message) for every breach, with a hint of its own where the law's would not help.
 
-
-def specimens(moving: Frames) -> dict[str, Specimen]:
-    """Clips that metrics trip over, and the changed clips of declared laws, made from one that moves.
-
-    Args:
-        moving: uint8 [T, H, W, 3] with T >= 9 and sides of 32 pixels or more, in which something moves steadily.
-
-    Raises:
-        ValueError: it is smaller.
-    """
-    if len(moving) < LEAST_FRAMES or min(moving.shape[1:3]) < 32:
-        raise ValueError(f"needs {LEAST_FRAMES} frames of 32 pixels or more, got {moving.shape}")
-    first, rng = moving[0], np.random.default_rng(0)
-    side = max(12, moving.shape[1] // 3)
-    found = {
-        "moving": Specimen(moving, first),
-        "one frame": Specimen(moving[:1], first),
-        "two frames": Specimen(moving[:2], first),
-        "three frames": Specimen(moving[:3], first),
-        "black": Specimen(np.zeros_like(moving), np.zeros_like(first)),
-        "white": Specimen(np.full_like(moving, 255), np.zeros_like(first)),
-        "alternating": Specimen(np.stack([np.full_like(first, 255 * (t % 2)) for t in range(9)]), first),
-        "noise": Specimen(rng.integers(0, 256, moving.shape, dtype=np.uint8), first),
-        "wide": Specimen(moving[:, :side], first[:side]),
-        "tiny": Specimen(moving[:, :8, :8], first[:8, :8]),
-        "pan": Specimen(np.stack([np.roll(first, side // 6 * t, axis=1) for t in range(len(moving))]), first),
-        "no image": Specimen(moving, None),
-        "other image": Specimen(moving, np.zeros((32, 48, 3), np.uint8)),
-    }
-    return found | _changed(moving, rng)
-
-
-def _changed(moving: Frames, rng: np.random.Generator) -> dict[str, Specimen]:
-    calm = np.asarray(np.rint(moving * SQUEEZE + LIFT), np.uint8)
-    sign = np.array([0, *(1 - 2 * (t % 2) for t in range(1, len(moving)))])  # frame 0 stays what it was
-    flickering = np.asarray(calm + FLICKER * sign[:, None, None, None], np.uint8)
-    order = np.array([0, *(1 + rng.permutation(len(moving) - 1))])
-    half = len(moving) // 2
-    return {
-        "still": Specimen(np.repeat(moving[:1], len(moving), axis=0), moving[0]),
-        "shuffle": Specimen(moving[order], moving[0]),
-        "calm": Specimen(calm, calm[0]),
-        "flicker": Specimen(flickering, calm[0]),
-        "cut": Specimen(np.concatenate([moving[:half], 255 - moving[half:, ::-1]]), moving[0]),
-        "flip": Specimen(moving[:, :, ::-1], moving[0, :, ::-1]),
-    }
+Raises NotTried where the plugin gives nothing that could be judged.
+"""
 
 
 def examine(spec: MetricSpec, clips: Mapping[str, Specimen]) -> list[Finding]:
@@ -131,35 +65,51 @@ def examine(spec: MetricSpec, clips: Mapping[str, Specimen]) -> list[Finding]:
     Raises:
         CannotStart: the metric lacks its weights or packages.
     """
-    laws = VIDEO_LAWS if spec.scope == "video" else SET_LAWS
-    return [Finding(spec.label, name, where, what) for name, law in laws.items() for where, what in law(spec, clips)]
+    return examine_all(spec, clips)[0]
 
 
-def outcome(spec: MetricSpec, clip: Clip) -> Score | Exception:
-    """The score of a clip, or what the metric raised or returned in place of one.
+def examine_all(spec: MetricSpec, clips: Mapping[str, Specimen]) -> tuple[list[Finding], dict[str, str]]:
+    """What `examine` finds, and the laws that the metric could not be put to with why.
 
     Raises:
         CannotStart: the metric lacks its weights or packages.
     """
-    try:
-        score = call(spec.function, (clip,), {"item": ITEM})
-    except CannotStart:
-        raise
-    except Exception as error:
-        return error
-    return score if isinstance(score, Score) else TypeError(f"returned {type(score).__name__}, not a Score")
+    laws = VIDEO_LAWS if spec.scope == "video" else SET_LAWS
+    return judge(spec.label, {name: partial(law, spec, clips) for name, law in laws.items()})
 
 
-def _finite(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Iterator[tuple[str, str]]:
+def judge(label: str, laws: Mapping[str, Callable[[], Iterator[Breach]]]) -> tuple[list[Finding], dict[str, str]]:
+    """The findings of each law, and the laws that could not be tried with why."""
+    found: list[Finding] = []
+    untried: dict[str, str] = {}
+    for name, law in laws.items():
+        try:
+            found += [Finding(label, name, *breach) for breach in law()]
+        except NotTried as reason:
+            untried[name] = str(reason)
+    return found, untried
+
+
+def _finite(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Iterator[Breach]:
     """Every specimen gets a finite number within the declared bounds, or a reason why there is none."""
     for name, specimen in clips.items():
         found = specimen.score(spec)
         if isinstance(found, Score):
             yield from ((name, message) for message in _shape(found))
             if found.value is not None and (why := spec.outside(found.value)):
-                yield name, why
-        elif not isinstance(found, ItemError) or name == "moving":
-            yield name, f"{type(found).__name__}: {found}"
+                yield name, why, "change the formula, or what bounds=(lowest, highest) promises"
+        elif isinstance(found, NoScore):
+            yield name, str(found), "return Score(value), or Score.undefined(reason) where there is no number"
+        elif not isinstance(found, ItemError):
+            yield name, f"{type(found).__name__}: {found}\n{where(found, Path(spec.source))}".rstrip()
+        elif name == "moving":
+            yield name, f"{found}", "an ordinary clip has a score: raise ItemError for a video that cannot be measured"
+
+
+def _scored(spec: MetricSpec, clips: Mapping[str, Specimen], names: Sequence[str] = ("moving",)) -> None:
+    """Raises NotTried unless one of these clips at least has a score, or a reason for none."""
+    if not any(isinstance(clips[name].score(spec), Score) for name in names):
+        raise NotTried(f"no score of {', '.join(names)}")
 
 
 def _shape(score: Score) -> Iterator[str]:
@@ -174,15 +124,17 @@ def _shape(score: Score) -> Iterator[str]:
         yield f"its coverage is {score.coverage}"
 
 
-def _repeatable(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Iterator[tuple[str, str]]:
+def _repeatable(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Iterator[Breach]:
     """The same clip gives the same score, to the last bit."""
+    _scored(spec, clips)
     first, second = clips["moving"].score(spec), outcome(spec, clips["moving"].clip())
     if isinstance(first, Score) and first != second:
         yield "moving", f"{first} the first time, {second} the second"
 
 
-def _alone(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Iterator[tuple[str, str]]:
+def _alone(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Iterator[Breach]:
     """A clip's score is its own: the clips scored before it change nothing."""
+    _scored(spec, clips, ORDER)
     there = {name: clips[name].score(spec) for name in ORDER}
     back = {name: outcome(spec, clips[name].clip()) for name in reversed(ORDER)}
     for name in ORDER:
@@ -190,22 +142,33 @@ def _alone(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Iterator[tuple[st
             yield name, f"{there[name]} in one order of clips, {back[name]} in another"
 
 
-def _tells(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Iterator[tuple[str, str]]:
+def _tells(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Iterator[Breach]:
     """Not every clip scores the same."""
     found = {name: clips[name].score(spec) for name in APART}
-    values = {score.value for score in found.values() if isinstance(score, Score) and score.value is not None}
-    if len(values) == 1:
-        yield " and ".join(APART), f"all score {values.pop():g}"
+    values = [score.value for score in found.values() if isinstance(score, Score) and score.value is not None]
+    if not values:
+        raise NotTried(f"no number for {', '.join(APART)}")
+    if len(set(values)) == 1:
+        yield " and ".join(APART), f"all score {values[0]:g}"
 
 
-def _direction(spec: MetricSpec, _: Mapping[str, Specimen]) -> Iterator[tuple[str, str]]:
+def _flow(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Iterator[Breach]:
+    """A metric that uses a clip's flow, or what is made from it, declares it."""
+    _scored(spec, clips, tuple(clips))
+    if "flow" not in spec.needs:
+        used = (name for name, specimen in clips.items() if specimen.asked_for_flow(spec))
+        yield from ((name, "it used the clip's flow, and does not declare it") for name in used)
+
+
+def _direction(spec: MetricSpec, _: Mapping[str, Specimen]) -> Iterator[Breach]:
     """A metric with a better side declares a response that shows it."""
     if spec.better != "none" and not set(spec.responds.values()) & set(NEED_A_DIRECTION):
         yield "responds", f"{spec.better} is better, and no declared response is {', '.join(NEED_A_DIRECTION)}"
 
 
-def _untouched(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Iterator[tuple[str, str]]:
+def _untouched(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Iterator[Breach]:
     """Frames, image and flow, which all metrics of a clip share, are what they were."""
+    _scored(spec, clips)
     clip = clips["moving"].clip()
     before = _prints(clip)
     outcome(spec, clip)
@@ -226,14 +189,14 @@ def _prints(clip: Clip) -> dict[str, str]:
     return {**held, "frame rate": str(clip.fps)}
 
 
-def _still(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Iterator[tuple[str, str]]:
+def _still(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Iterator[Breach]:
     """The still scores as declared."""
     declared = spec.responds.get("still")
     if declared is None:
         return
     found = clips["still"].score(spec)
     if not isinstance(found, Score):
-        yield "still", f"declared {declared}, but raised {type(found).__name__}"
+        yield "still", f"declared {declared}, but raised {type(found).__name__}: {found}", NO_SCORE
     elif declared == "undefined":
         if found.status != "undefined":
             yield "still", f"declared undefined, is {found.status} with {found.value}"
@@ -263,14 +226,15 @@ def _extreme(spec: MetricSpec, clips: Mapping[str, Specimen], still: float, decl
 def _response(change: str, plain: str) -> Law:
     """The law that a changed clip scores as declared against the plain one."""
 
-    def law(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Iterator[tuple[str, str]]:
+    def law(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Iterator[Breach]:
         """The changed clip scores as declared against the plain one."""
         declared = spec.responds.get(change)
         if declared is None:
             return
         before, after = (clips[name].score(spec) for name in (plain, change))
         if not isinstance(before, Score) or not isinstance(after, Score):
-            yield change, f"declared {declared}, but raised {before if isinstance(after, Score) else after}"
+            raised = before if isinstance(after, Score) else after
+            yield change, f"declared {declared}, but raised {type(raised).__name__}: {raised}", NO_SCORE
             return
         if not _kept(spec, declared, before, after, ALIKE[change]):
             yield change, f"declared {declared}, but scores {_told(after)} with and {_told(before)} without"
@@ -307,21 +271,21 @@ def _distance(spec: MetricSpec, first: Features, second: Features) -> float | Ex
         return error
 
 
-def _set_finite(spec: MetricSpec, _: Mapping[str, Specimen]) -> Iterator[tuple[str, str]]:
+def _set_finite(spec: MetricSpec, _: Mapping[str, Specimen]) -> Iterator[Breach]:
     """Two ordinary sets have a finite distance."""
     found = _distance(spec, rows(ROWS, 0), rows(ROWS + 10, 1))
     if isinstance(found, Exception):
-        yield "rows", f"{type(found).__name__}: {found}"
+        yield "rows", f"{type(found).__name__}: {found}\n{where(found, Path(spec.source))}".rstrip(), "mend the line"
     elif not math.isfinite(found):
         yield "rows", f"the distance of two ordinary sets is {found}"
 
 
-def _set_repeatable(spec: MetricSpec, _: Mapping[str, Specimen]) -> Iterator[tuple[str, str]]:
+def _set_repeatable(spec: MetricSpec, _: Mapping[str, Specimen]) -> Iterator[Breach]:
     """The same sets have the same distance, in whatever order their rows come, and keep their rows."""
     first, second = rows(ROWS, 0), rows(ROWS + 10, 1)
     found, again = (_distance(spec, first, second) for _ in range(2))
-    if isinstance(found, Exception) or isinstance(again, Exception):
-        return
+    if isinstance(found, Exception) or isinstance(again, Exception) or not math.isfinite(found):
+        raise NotTried("two ordinary sets have no distance")
     if found != again:
         yield "rows", f"{found} the first time, {again} the second"
     if not np.array_equal(first.rows, rows(ROWS, 0).rows):
@@ -332,18 +296,20 @@ def _set_repeatable(spec: MetricSpec, _: Mapping[str, Specimen]) -> Iterator[tup
         yield "rows in another order", f"{mixed} instead of {found}"
 
 
-def _set_grows(spec: MetricSpec, _: Mapping[str, Specimen]) -> Iterator[tuple[str, str]]:
+def _set_grows(spec: MetricSpec, _: Mapping[str, Specimen]) -> Iterator[Breach]:
     """Sets farther apart score worse."""
     if spec.better == "none":
-        return
+        raise NotTried("neither side is better")
     reference, shifts = rows(5 * ROWS, 1), (0.0, 0.5, 1.5)
     found = [_distance(spec, rows(5 * ROWS, 0, shift), reference) for shift in shifts]
-    values = [value for value in found if not isinstance(value, Exception)]
+    values = [value for value in found if not isinstance(value, Exception) and math.isfinite(value)]
+    if len(values) < len(found):
+        raise NotTried("ordinary sets have no distance")
     if values != sorted(values, reverse=spec.better == "higher") or len(set(values)) < len(values):
         yield "shifted rows", f"shifts of {shifts} score {values}, and {spec.better} is better"
 
 
-def _set_refuses(spec: MetricSpec, _: Mapping[str, Specimen]) -> Iterator[tuple[str, str]]:
+def _set_refuses(spec: MetricSpec, _: Mapping[str, Specimen]) -> Iterator[Breach]:
     """A set of one row is refused with an error that says so, and a row that is not finite gives no finite number."""
     alone = _distance(spec, rows(1, 0), rows(ROWS, 1))
     if not isinstance(alone, ItemError):
@@ -360,6 +326,7 @@ VIDEO_LAWS: Mapping[str, Law] = {
     "repeatable": _repeatable,
     "alone": _alone,
     "tells": _tells,
+    "flow": _flow,
     "direction": _direction,
     "untouched": _untouched,
     "still": _still,

@@ -129,13 +129,13 @@ import pytest
 
 from harness.api import check_plugin{imports}
 
-VERDICTS = check_plugin(Path(__file__).with_name("{stem}.py"))
+VERDICTS = check_plugin(Path(__file__).with_name("{stem}.py"){suite})
 
 
 @pytest.mark.parametrize("verdict", VERDICTS, ids=str)
 def test_the_laws_are_kept(verdict):
     if verdict.skipped:
-        pytest.skip(verdict.skipped)
+        pytest.skip(f"{{verdict.skipped}}\\n{{verdict.remedy}}")
     assert not verdict.findings
 '''
 METRIC_TEST = """
@@ -153,8 +153,10 @@ def test_a_set_has_no_distance_to_itself():
 """
 
 
-def new_variant(name: str, folder: Path, parent: VariantSpec | None = None) -> list[Path]:
+def new_variant(name: str, folder: Path, parent: VariantSpec | None = None, suite: str = "") -> list[Path]:
     """Write a variant and its test; of a ``parent``, a subclass with its settings as comments.
+
+    ``suite`` is what the test tries it on, empty for the usual one.
 
     Raises:
         UsageError: E-OPTION, the name cannot be used or the parent cannot be imported; E-EXISTS, a file is there.
@@ -163,7 +165,8 @@ def new_variant(name: str, folder: Path, parent: VariantSpec | None = None) -> l
     title = name.replace("-", " ").capitalize()
     plain = VARIANT.format(title=title, name=name, cls=_class(name))
     text = _derived(name, title, parent) if parent else plain
-    test = LAWS_TEST.format(name=name, kind="variant", stem=stem, imports="")
+    on = f', suite="{suite}"' if suite else ""
+    test = LAWS_TEST.format(name=name, kind="variant", stem=stem, imports="", suite=on)
     return _write(folder, {f"{stem}.py": text, f"test_{stem}.py": test})
 
 
@@ -178,7 +181,7 @@ def new_metric(name: str, folder: Path, of_sets: bool = False) -> list[Path]:
     function = f"{stem}_" if keyword.iskeyword(stem) else stem
     text = (SET if of_sets else METRIC).format(title=title, name=name, function=function)
     held = "Features" if of_sets else "Clip"
-    test = LAWS_TEST.format(name=name, kind="metric", stem=stem, imports="")
+    test = LAWS_TEST.format(name=name, kind="metric", stem=stem, imports="", suite="")
     test = test.replace("import pytest\n", f"import numpy as np\nimport pytest\nfrom {stem} import {function}\n")
     test = test.replace("import check_plugin", f"import {held}, check_plugin")
     test += (SET_TEST if of_sets else METRIC_TEST).format(function=function)

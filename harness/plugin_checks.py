@@ -5,19 +5,30 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
+from numbers import Real
+from pathlib import Path
 from typing import Any
 
 from harness.calls import LOAD, LOAD_EXTRACTOR, NEEDS, SET_METRIC, VIDEO_METRIC, misfit
 from harness.columns import ASPECTS
 from harness.keys import canonical_json
+from harness.model import Needs, Weight
+from harness.plugin_errors import where
 from harness.responses import problem
 from harness.submission import DIRECTIONS, NAME, ROLES, SLUG
 
 MAX_NAME, MAX_UNIT = 63, 64
 OWN_METRICS = "harness.metrics."
 RESERVED = re.compile(r"(fvd|cdfvd|kvd_i3d|kvd_videomae)(_.*)?|fid|kid|jedi|fvmd|is|lpips|ff_lpips|dists|vbench(_.*)?")
+
+
+def fields(name: object, **given: object) -> str:
+    """Why what a decorator was given cannot be used, by the type that each argument has; empty if it can."""
+    wrong = ((field, FIELDS[field](value)) for field, value in given.items())
+    return next((f"'{name}': {field} is {given[field]!r}, it is {what}" for field, what in wrong if what), "")
 
 
 def variant_class(cls: type[Any], name: object, revision: object, family: object, role: object) -> str:
@@ -53,6 +64,29 @@ def variant_config(name: str, make: Callable[[], Any]) -> tuple[Any, str]:
         except (TypeError, ValueError) as error:
             return None, f"'{field.name}' of variant '{name}' cannot enter its key: {error}"
     return config, ""
+
+
+def variant_needs(name: str, config: Any, source: str) -> tuple[Needs | None, str, str]:
+    """What a variant says that it needs, why that cannot be used, empty if it can, and the line that raised."""
+    try:
+        found = config.needs()
+    except (Exception, SystemExit) as error:
+        why = f"variant '{name}': needs() raised {type(error).__name__}: {error}"
+        return None, why, where(error, Path(source))
+    if not isinstance(found, Needs):
+        return None, f"variant '{name}': needs() returned {type(found).__name__}, not Needs", ""
+    return found, _needs(name, found), ""
+
+
+def _needs(name: str, found: Needs) -> str:
+    if what := _weights(found.weights):
+        return f"variant '{name}': weights of its Needs is {found.weights!r}, it is {what}"
+    for field in dataclasses.fields(Needs)[1:]:
+        value, switch = getattr(found, field.name), isinstance(field.default, bool)
+        if not isinstance(value, bool if switch else Real) or isinstance(value, bool) != switch:
+            wanted = "True or False" if switch else "a number"
+            return f"variant '{name}': {field.name} of its Needs is {value!r}, it is {wanted}"
+    return ""
 
 
 def factors(name: str, levels: Mapping[str, object]) -> str:
@@ -146,3 +180,54 @@ def _name(kind: str, name: object) -> str:
 def _count(kind: str, number: object) -> str:
     fits = isinstance(number, int) and not isinstance(number, bool) and number >= 1
     return "" if fits else f"{kind} is {number!r}, it is a whole number from 1"
+
+
+def _text(value: object) -> str:
+    return "" if isinstance(value, str) else "text"
+
+
+def _switch(value: object) -> str:
+    return "" if isinstance(value, bool) else "True or False"
+
+
+def _whole(value: object) -> str:
+    fits = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return "" if fits else "a whole number from 0"
+
+
+def _mapping(value: object) -> str:
+    return "" if isinstance(value, Mapping) and all(isinstance(key, str) for key in value) else "a dict with text keys"
+
+
+def _texts(value: object) -> str:
+    fits = isinstance(value, tuple) and all(isinstance(part, str) for part in value)
+    return "" if fits else 'a tuple of text, as in ("mini",)'
+
+
+def _flow(value: object) -> str:
+    return "" if value in ((), ("flow",)) else '("flow",) or ()'
+
+
+def _weights(value: object) -> str:
+    fits = isinstance(value, tuple) and all(isinstance(part, Weight) for part in value)
+    return "" if fits else "a tuple of Weight, as in (a,)"
+
+
+def _bounds(value: object) -> str:
+    known = isinstance(value, tuple) and len(value) == 2 and all(part is None or _is_number(part) for part in value)
+    if known and (None in value or value[0] < value[1]):  # type: ignore[operator, index]
+        return ""
+    return "(lowest, highest), where None is no limit"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+FIELDS: Mapping[str, Callable[[object], str]] = {
+    **dict.fromkeys(("summary", "unit", "extractor", "beside"), _text),
+    **dict.fromkeys(("headline", "biased"), _switch),
+    **dict.fromkeys(("min_items", "min_frames"), _whole),
+    **dict.fromkeys(("factors", "params", "responds"), _mapping),
+    **{"suites": _texts, "needs": _flow, "weights": _weights, "bounds": _bounds},
+}

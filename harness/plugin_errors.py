@@ -33,8 +33,10 @@ def source_of(thing: object) -> str:
     return getattr(module, "__file__", None) or inspect.getsourcefile(thing) or "<unknown>"  # type: ignore[arg-type]
 
 
-def refused(thing: object, why: str, fix: str) -> UsageError:
-    """The error for something that was registered and does not fit, with its own definition quoted."""
+def refused(thing: object, why: str, fix: str, line: str = "") -> UsageError:
+    """The error for something that was registered and does not fit, with the line or its own definition quoted."""
+    if line:
+        return UsageError("E-PLUGIN", "A plugin was refused.", where=line, why=why, fix=fix)
     try:
         lines, number = inspect.getsourcelines(thing)  # type: ignore[arg-type]
         end = next((n for n, line in enumerate(lines, start=1) if DEFINITION.match(line)), 1)
@@ -71,6 +73,8 @@ def where(error: BaseException, path: Path | None) -> str:
 
 def last_line(error: BaseException) -> str:
     """The last line of a traceback and where it happened, for listings."""
+    if isinstance(error, UsageError) and error.code == "E-PLUGIN" and error.why:
+        return error.why  # that a plugin was refused is said by whoever lists it
     if isinstance(error, HarnessError):
         return f"{error.what} {error.why}".strip()
     if isinstance(error, SyntaxError) and error.filename:

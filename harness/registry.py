@@ -17,11 +17,12 @@ from harness import plugin_checks
 from harness.contracts import Extractor
 from harness.errors import UsageError, unknown_name
 from harness.keys import MetricKey, VariantKey, digest, sha256_file
-from harness.model import Direction, Weight
+from harness.model import Direction, Needs, Weight
 from harness.plugin_errors import Broken, refused, source_of
 
 Level = str | int | bool
 ROUNDING = 1e-6  # by which arithmetic may leave a metric's bounds
+OWN = "harness.variants."  # their needs() may read gigabytes to identify weights, and tests ask each
 WORKING = "`harness new {} NAME` writes one that works"
 
 
@@ -45,6 +46,12 @@ class VariantSpec:
     factors: Mapping[str, Level] = field(default_factory=dict, hash=False)
     suites: tuple[str, ...] = ()
     imported: bool = False
+    asked: Needs | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def needs(self) -> Needs:
+        """Weights and hardware: what a plugin said when it was registered, and what one of our own says now."""
+        return self.config.needs() if self.asked is None else self.asked
 
     @property
     def params(self) -> dict[str, object]:
@@ -54,7 +61,7 @@ class VariantSpec:
     @property
     def key(self) -> VariantKey:
         """Identity of the row."""
-        weights = {w.name: w.sha256 for w in self.config.needs().weights}
+        weights = {w.name: w.sha256 for w in self.needs.weights}
         return VariantKey(digest("variant/1", self.name, self.revision, self.params, weights))
 
 
@@ -162,6 +169,11 @@ class Registry:
         """Look up a variant; raises UsageError E-UNKNOWN or E-PLUGIN."""
         return self._find("variant", self.variants, name)
 
+    def parent(self, spec: VariantSpec) -> VariantSpec | None:
+        """The registered variant whose class a variant's class derives from, the nearest; None where there is none."""
+        held = {type(other.config): other for other in self.variants.values() if other.name != spec.name}
+        return next((held[base] for base in type(spec.config).__mro__[1:] if base in held), None)
+
     def metric(self, name: str) -> MetricSpec:
         """Look up a metric; raises UsageError E-UNKNOWN or E-PLUGIN."""
         return self._find("metric", self.metrics, name)
@@ -220,14 +232,19 @@ def variant(
     """
 
     def register(cls: type[V]) -> type[V]:
-        levels = dict(factors or {})
-        if why := plugin_checks.variant_class(cls, name, revision, family, role) or plugin_checks.factors(name, levels):
+        levels = factors or {}
+        why = plugin_checks.fields(name, summary=summary, factors=levels, suites=suites)
+        why = why or plugin_checks.variant_class(cls, name, revision, family, role)
+        if why := why or plugin_checks.factors(name, levels):
             raise refused(cls, why, WORKING.format("variant"))
         frozen: Any = cls if _is_one_already(cls) else dataclasses.dataclass(frozen=True)(cls)
         config, why = plugin_checks.variant_config(name, frozen)
+        source, asked, line = source_of(cls), None, ""
+        if not why and not cls.__module__.startswith(OWN):
+            asked, why, line = plugin_checks.variant_needs(name, config, source)
         if why:
-            raise refused(cls, why, WORKING.format("variant"))
-        spec = VariantSpec(name, revision, family, role, summary, config, source_of(cls), levels, suites)
+            raise refused(cls, why, WORKING.format("variant"), line)
+        spec = VariantSpec(name, revision, family, role, summary, config, source, dict(levels), suites, asked=asked)
         _add(REGISTRY.variants, name, spec, cls)
         return frozen  # type: ignore[no-any-return]
 
@@ -270,7 +287,11 @@ def metric(
     """
 
     def register(function: F) -> F:
-        why = plugin_checks.metric_function(function, name, version, better, unit, kind, extractor)
+        stated = {"summary": summary, "unit": unit, "extractor": extractor, "beside": beside, "bounds": bounds}
+        marks = {"headline": headline, "biased": biased, "min_items": min_items}
+        uses = {"needs": needs, "weights": weights, "params": params or {}, "responds": responds or {}}
+        why = plugin_checks.fields(name, **stated, **marks, **uses)
+        why = why or plugin_checks.metric_function(function, name, version, better, unit, kind, extractor)
         why = why or plugin_checks.metric_claims(name, better, kind, aspect, responds or {}, params or {})
         why = why or plugin_checks.metric_profile(name, profile, profile_unit)
         if why:
@@ -303,7 +324,9 @@ def extractor(
     """
 
     def register(load: F) -> F:
-        if why := plugin_checks.extractor_load(load, name, version):
+        uses = {"summary": summary, "weights": weights, "params": params or {}, "needs": needs}
+        why = plugin_checks.fields(name, min_frames=min_frames, **uses)
+        if why := why or plugin_checks.extractor_load(load, name, version):
             raise refused(load, why, WORKING.format("metric --set"))
         spec = ExtractorSpec(name, version, summary, weights, load, source_of(load), min_frames, params or {}, needs)
         _add(REGISTRY.extractors, name, spec, load)

@@ -105,7 +105,7 @@ def _replicate(check: Check, suite: LoadedSuite, registry: Registry, count: int,
     rows, bounds = choose(check.result.rows, count, drawn), limits(check.result)
     metrics = list(_metrics(check.result, registry))
     machine = look()
-    device = machine.devices[0] if check.spec.config.needs().gpu else "cpu"
+    device = machine.devices[0] if check.spec.needs.gpu else "cpu"
     with tempfile.TemporaryDirectory() as scratch:
         bench = Workbench(Path(scratch), suite, registry, "replication", "replicate", device, threads or 1)
         stage = GenerateStage(bench)

@@ -158,7 +158,7 @@ def _coordinator(
 ) -> Coordinator:
     """The loop with its engine, whose workers are started here."""
     results, allowed = options.results, options.max_failures
-    on_gpu = frozenset(row.spec.name for row in plan.runnable if row.spec.config.needs().gpu)
+    on_gpu = frozenset(row.spec.name for row in plan.runnable if row.spec.needs.gpu)
     devices = wishes.machine.devices if on_gpu else ("cpu",)
     plugins = tuple(wishes.registry.files)  # those of harness.toml too: a worker may run elsewhere
     settings = WorkerSettings(
@@ -280,7 +280,7 @@ def changed_sources(results: Path, plan: Plan) -> list[str]:
 
 def variant_record(spec: VariantSpec) -> dict[str, object]:
     """What is recorded about a variant."""
-    weights = {weight.name: weight.sha256 for weight in spec.config.needs().weights}
+    weights = {weight.name: weight.sha256 for weight in spec.needs.weights}
     fields = ("name", "revision", "family", "role", "summary", "params")
     return {**{name: getattr(spec, name) for name in fields}, "weights": weights}
 

@@ -142,11 +142,11 @@ def load_suite(ref: str) -> LoadedSuite:
         folder = name.replace("-", "_")
         loaded = read_suite(_root() / folder / FILE, f"{PACKAGE}.{folder}.provider")
     if at and version != str(loaded.suite.version):
-        raise UsageError(
-            "E-UNKNOWN",
-            f"There is no suite {ref}: {name} is at {loaded.suite.label}.",
-            fix=f"--suite {loaded.suite.label}, or install the release that had {ref}",
-        )
+        here, own = loaded.suite.label, is_folder(ref)
+        fix = f"--suite {here}, or install the release that had {ref}"
+        if own:  # there are no releases of a folder
+            fix = f"--suite {name}; for another version change its {FILE}, version included: harness new suite {name}"
+        raise UsageError("E-UNKNOWN", f"There is no suite {ref}: {name} is at {here}.", fix=fix)
     return loaded
 
 

@@ -21,9 +21,10 @@ from harness.calls import call
 from harness.contracts import Generator
 from harness.errors import HarnessError
 from harness.generating import check_frames
-from harness.laws import Finding
-from harness.model import Frames, Item, Needs, Request
+from harness.laws import Breach, Finding, NotTried, judge
+from harness.model import Frames, Item, Request
 from harness.noise import Noise, make_noise
+from harness.plugin_checks import variant_needs
 from harness.plugin_errors import last_line, where
 from harness.registry import VariantSpec
 from harness.suite import LoadedSuite
@@ -33,7 +34,11 @@ T = TypeVar("T")
 
 
 class _Failed(Exception):
-    """The variant raised: what is left to ask it cannot be answered."""
+    """The variant raised: what is left to ask it cannot be answered. ``hint`` says what to do."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 @dataclass
@@ -70,35 +75,48 @@ class _Trial:
         except HarnessError:
             raise
         except Exception as error:
-            raise _Failed(f"{method}() raised {last_line(error)}\n{where(error, Path(self.spec.source))}") from error
+            lacking = error.name if isinstance(error, ModuleNotFoundError) else ""
+            hint = f"install what has the module {lacking}" if lacking else "mend the line"
+            place = where(error, Path(self.spec.source))
+            raise _Failed(f"{method}() raised {last_line(error)}\n{place}", hint) from error
 
 
-def examine_variant(spec: VariantSpec, suite: LoadedSuite, device: str = "cpu") -> list[Finding]:
-    """Put a variant to all laws with the first two items of a suite; an empty list is a pass.
+def examine_variant(spec: VariantSpec, suite: LoadedSuite, device: str = "cpu") -> tuple[list[Finding], dict[str, str]]:
+    """Put a variant to all laws with the first two items of a suite: its breaches, none for a pass, and what was
+    not tried with why.
 
     It makes five videos and loads the variant twice.
     """
     trial = _Trial(spec, suite, device)
-    found = [("settings", "", message) for message in _settings(spec)]
+    label = f"{spec.name}@{spec.revision}"
+    before: dict[str, Callable[[], Iterator[Breach]]] = {
+        "settings": partial(_settings, spec),
+        "works": partial(_works, trial),
+    }
+    found, untried = judge(label, before)
+    if any(finding.law == "works" for finding in found):
+        return found, dict.fromkeys(LAWS, "it did not make the videos that this is seen in")
+    later, rest = judge(label, {name: partial(law, trial) for name, law in LAWS.items()})
+    return [*found, *later], untried | rest
+
+
+def _works(trial: _Trial) -> Iterator[Breach]:
     try:
         _work(trial)
     except _Failed as failure:
-        found.append(("works", suite.suite.label, str(failure)))
+        yield trial.suite.suite.label, str(failure), failure.hint
     except HarnessError as refusal:
-        found.append(("works", suite.suite.label, f"{refusal.what} {refusal.why}".strip()))
-    else:
-        found += [(name, where, message) for name, law in LAWS.items() for where, message in law(trial)]
-    return [Finding(f"{spec.name}@{spec.revision}", *finding) for finding in found]
+        yield trial.suite.suite.label, f"{refusal.what} {refusal.why}".strip(), refusal.fix
 
 
-def _settings(spec: VariantSpec) -> Iterator[str]:
-    first, second = spec.config.needs(), spec.config.needs()
-    if not isinstance(first, Needs):
-        yield f"needs() returned {type(first).__name__}, not Needs"
+def _settings(spec: VariantSpec) -> Iterator[Breach]:
+    (first, *wrong), (second, *later) = (variant_needs(spec.name, spec.config, spec.source) for _ in range(2))
+    if why := "\n".join(filter(None, wrong)) or "\n".join(filter(None, later)):
+        yield "", why
     elif first != second:
-        yield "needs() says something else the second time"
+        yield "", "needs() says something else the second time"
     elif type(spec.config)() != spec.config:
-        yield "two configurations from the same defaults differ"
+        yield "", "two configurations from the same defaults differ"
 
 
 def _work(trial: _Trial) -> None:
@@ -112,28 +130,36 @@ def _work(trial: _Trial) -> None:
     trial.make(trial.load(), "loaded again", first, SEED)
 
 
-def _repeatable(trial: _Trial) -> Iterator[tuple[str, str]]:
+def _repeatable(trial: _Trial) -> Iterator[Breach]:
     yield from _same(trial, "again")
 
 
-def _reloads(trial: _Trial) -> Iterator[tuple[str, str]]:
-    if not list(_same(trial, "again")):
-        yield from _same(trial, "loaded again")
+def _reloads(trial: _Trial) -> Iterator[Breach]:
+    _repeats(trial)
+    yield from _same(trial, "loaded again")
 
 
-def _seeded(trial: _Trial) -> Iterator[tuple[str, str]]:
+def _seeded(trial: _Trial) -> Iterator[Breach]:
     equal = np.array_equal(trial.made["first"], trial.made["other seed"])
     if trial.noise["first"].digest and equal:
         yield "other seed", "it drew noise, and another seed gave the same frames"
-    if not trial.noise["first"].digest and not equal and not list(_same(trial, "again")):
+        return
+    _repeats(trial)
+    if not trial.noise["first"].digest and not equal:
         yield "other seed", "it drew no noise from the request, and another seed gave other frames"
 
 
-def _untouched(trial: _Trial) -> Iterator[tuple[str, str]]:
+def _repeats(trial: _Trial) -> None:
+    """Raises NotTried for a variant whose frames differ anyway: nothing can be seen in another difference."""
+    if list(_same(trial, "again")):
+        raise NotTried("its frames differ each time")
+
+
+def _untouched(trial: _Trial) -> Iterator[Breach]:
     yield from ((name, "it changed the request's image, which belongs to the suite") for name in trial.touched)
 
 
-def _same(trial: _Trial, name: str) -> Iterator[tuple[str, str]]:
+def _same(trial: _Trial, name: str) -> Iterator[Breach]:
     first, other = trial.made["first"].astype(np.int16), trial.made[name].astype(np.int16)
     if (difference := np.abs(first - other)).any():
         share, most = float((difference > 0).mean()), int(difference.max())
@@ -148,7 +174,7 @@ def _disturb(turn: int) -> None:
         torch.manual_seed(turn)
 
 
-Law = Callable[[_Trial], Iterator[tuple[str, str]]]
+Law = Callable[[_Trial], Iterator[Breach]]
 LAWS: Mapping[str, Law] = {
     "repeatable": _repeatable,
     "reloads": _reloads,

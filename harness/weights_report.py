@@ -36,7 +36,7 @@ def known_weights(registry: Registry) -> dict[Weight, tuple[str, ...]]:
     """Every weight file with the names of its users: the catalogue's, and those of variants, extractors and metrics."""
     users: dict[Weight, list[str]] = {weight: [] for weight in CATALOGUE.values()}
     for variant in registry.variants.values():
-        for weight in variant.config.needs().weights:
+        for weight in variant.needs.weights:
             users.setdefault(weight, []).append(variant.name)
     for extractor in registry.extractors.values():
         for weight in extractor.weights:
@@ -63,7 +63,7 @@ def choose(registry: Registry, names: Sequence[str]) -> list[Weight]:
     """
     known = known_weights(registry)
     if not names:
-        heavy = {name for name, spec in registry.variants.items() if spec.config.needs().gpu}
+        heavy = {name for name, spec in registry.variants.items() if spec.needs.gpu}
         wanted = [weight for weight, users in known.items() if not users or set(users) - heavy]
         return [weight for weight in missing(wanted) if weight.source is not None]
     found: dict[Weight, None] = {}

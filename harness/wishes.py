@@ -20,8 +20,11 @@ from harness.redo import parse_redo, variants_of
 from harness.reference_folder import VARIABLE, with_reference
 from harness.registry import ExtractorSpec, MetricSpec, Registry, VariantSpec
 from harness.select import select
-from harness.suite import LoadedSuite, is_folder, load_suite
+from harness.suite import LoadedSuite, is_folder, load_suite, suite_names
 from harness.weights import missing, resolve
+
+ELSEWHERE = "harness run --suite"  # without the variant's name: equal remedies are told once
+NO_SUITE = "harness new suite NAME --images DIR, then width, height and num_frames in its suite.toml"
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ def resolve_wishes(options: RunOptions, machine: Callable[[], Machine] = look) -
 
     Raises:
         UsageError: E-UNKNOWN, E-PLUGIN or E-OPTION.
+        Refused: E-SUITE, a picture of a suite in a folder is missing or another.
         CannotStart: E-WEIGHTS-DIGEST, a weight file is not the one it claims to be; E-WEIGHTS or E-NO-GPU, when
             nothing that was selected can run.
     """
@@ -78,6 +82,8 @@ def resolve_wishes(options: RunOptions, machine: Callable[[], Machine] = look) -
     registry = load_all(options.results, options.plugins)
     suite = with_reference(load_suite(options.suite))
     check_limit(options.limit, len(suite.suite.items))
+    if is_folder(options.suite):
+        check_pictures(suite, options.limit)
     chosen = chosen_variants(registry, options.variants or variants_of(options.redo) or None, suite)
     slugs = [item.slug for item in suite.suite.items[: options.limit]]
     redo = parse_redo(options.redo, [spec.name for spec in chosen], slugs, suite.suite.name)
@@ -91,7 +97,7 @@ def resolve_wishes(options: RunOptions, machine: Callable[[], Machine] = look) -
         raise nothing_runs(variants)
     for spec, skip in variants:
         if not skip.reason:
-            check_weights(spec.config.needs().weights, spec.name)
+            check_weights(spec.needs.weights, spec.name)
     columns = tuple(make_column(registry, spec, suite, options.limit) for spec in metrics)
     return Wishes(suite, registry, found, variants, columns, tuple(notes), redo)
 
@@ -100,6 +106,12 @@ def check_limit(limit: int | None, items: int) -> None:
     """Raises UsageError E-OPTION unless 1 <= limit; a limit above the suite's size takes all."""
     if limit is not None and limit < 1:
         raise UsageError("E-OPTION", f"--limit {limit} leaves nothing to do.", fix=f"--limit 1 to {items}")
+
+
+def check_pictures(suite: LoadedSuite, limit: int | None) -> None:
+    """Raises Refused E-SUITE for a picture that is missing or changed, before anything is made of the others."""
+    for item in suite.suite.items[:limit]:
+        suite.image(item)
 
 
 def chosen_variants(registry: Registry, expression: str | None, suite: LoadedSuite) -> list[VariantSpec]:
@@ -141,11 +153,33 @@ def why_skip(
     """
     if foreign := why_foreign(spec, suite):
         return Skip(foreign, f"harness run --suite {spec.suites[0]} --variants {spec.name}")
-    needs = replace(spec.config.needs(), vram_bytes=0) if offload else spec.config.needs()
+    needs = replace(spec.needs, vram_bytes=0) if offload else spec.needs
     if (unfit := protocol_skip(needs, suite.suite.protocol)).reason:
-        return unfit  # first, because no weights and no GPU would help
+        # First, because no weights and no GPU would help.
+        other = fitting_suite(spec)
+        return Skip(unfit.reason, f"{ELSEWHERE} {other}" if other else NO_SUITE)
     real, longer = needs.real and has_real(1), needs.real and has_real(needs.real_times)
     return skip_of(needs, machine, missing(needs.weights), has_real=real, has_longer=longer)
+
+
+def own_suite(spec: VariantSpec) -> str:
+    """The suite to try a variant on: empty for that of a run that names none, which is taken where it fits."""
+    usual = _installed_suite(RunOptions.suite)
+    fits = not why_foreign(spec, usual) and not protocol_skip(spec.needs, usual.suite.protocol).reason
+    return "" if fits else fitting_suite(spec)
+
+
+def fitting_suite(spec: VariantSpec) -> str:
+    """The first installed suite that a variant is meant for and can make videos of; empty where there is none."""
+    loaded = map(_installed_suite, suite_names())
+    fit = (s for s in loaded if not why_foreign(spec, s) and not protocol_skip(spec.needs, s.suite.protocol).reason)
+    return next((s.suite.name for s in fit if spec.suites or s.variants == "all"), "")
+
+
+@cache
+def _installed_suite(name: str) -> LoadedSuite:
+    """A suite of the installation, which stays what it is: a plan may ask once for each row that it leaves out."""
+    return load_suite(name)
 
 
 def real_lengths(suite: LoadedSuite) -> Callable[[int], bool]:
@@ -227,7 +261,8 @@ def nothing_runs(variants: Sequence[tuple[VariantSpec, Skip]]) -> CannotStart:
     codes = {"no weights": "E-WEIGHTS", "GPU memory": "E-VRAM", "GPU": "E-NO-GPU"}
     code = next((code for words, code in codes.items() if words in skip.reason), "E-NEEDS")
     others = f" and {len(variants) - 1} more" if len(variants) > 1 else ""
-    fix = skip.remedy or f"harness doctor {spec.name}"
+    named = f" --variants {spec.name}" if skip.remedy.startswith(ELSEWHERE) and "--variants" not in skip.remedy else ""
+    fix = skip.remedy + named or f"harness doctor {spec.name}"
     where = f"--variants {spec.name}"
     return CannotStart(code, f"{spec.name}{others} cannot run here.", where=where, why=skip.reason, fix=fix)
 

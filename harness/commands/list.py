@@ -49,7 +49,7 @@ def _variants(registry: Any) -> Records:
     machine = look()
     records = []
     for spec in registry.variants.values():
-        needs = spec.config.needs()
+        needs = spec.needs
         records.append(
             {
                 "variant": f"{spec.name}@{spec.revision}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -41,17 +42,20 @@ def command(
     if kind == "suite":
         _suite(out / name, images, like)
         return
-    for path in _files(kind, name, parent, of_sets, out):
+    paths, suite = _files(kind, name, parent, of_sets, out)
+    for path in paths:
         click.echo(f"wrote {path} ({len(path.read_text(encoding='utf-8').splitlines())} lines)")
-    file = out / f"{name.replace('-', '_')}.py"
-    click.echo(f"next  harness validate {file}", err=True)
-    click.echo(f"      harness run --plugin {file} --{kind}s {name} --limit 4", err=True)
+    file, on = shlex.quote(str(paths[0])), f" --suite {suite}" if suite else ""
+    click.echo(f"next  harness validate {file}{on}", err=True)
+    click.echo(f"      harness run --plugin {file} --{kind}s {name}{on} --limit 4", err=True)
 
 
-def _files(kind: str, name: str, parent: str | None, of_sets: bool, out: Path) -> list[Path]:
+def _files(kind: str, name: str, parent: str | None, of_sets: bool, out: Path) -> tuple[list[Path], str]:
+    """The files written, the plugin first, and the suite to try it on, empty for the usual one."""
     from harness.errors import UsageError
     from harness.new import new_metric, new_variant
     from harness.registry import load_plugins
+    from harness.wishes import own_suite
 
     registry = load_plugins()
     held = (registry.variants if kind == "variant" else registry.metrics).get(name)
@@ -59,8 +63,10 @@ def _files(kind: str, name: str, parent: str | None, of_sets: bool, out: Path) -
         what = f"There is a {kind} {name} already."
         raise UsageError("E-EXISTS", what, where=held.source, fix=f"harness new {kind} my-{name}")
     if kind == "variant":
-        return new_variant(name, out, registry.variant(parent.partition("@")[0]) if parent else None)
-    return new_metric(name, out, of_sets)
+        origin = registry.variant(parent.partition("@")[0]) if parent else None
+        suite = own_suite(origin) if origin else ""
+        return new_variant(name, out, origin, suite), suite
+    return new_metric(name, out, of_sets), ""
 
 
 def _suite(folder: Path, images: Path | None, like: str | None) -> None:

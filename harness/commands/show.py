@@ -40,7 +40,8 @@ def command(
     else:
         registry = load_plugins(plugins)
         bare = name.partition("@")[0]
-        record = _variant(registry.variant(bare)) if kind == "variant" else _metric(registry, registry.metric(bare))
+        found = registry.variant(bare) if kind == "variant" else registry.metric(bare)
+        record = _variant(registry, found) if kind == "variant" else _metric(registry, found)
     if as_json:
         emit(record)
         return
@@ -49,8 +50,28 @@ def command(
         if field == "items":
             _echo_items(value)
             continue
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        if field == "differs" or (field == "parameters" and "differs" in record):
+            continue  # of a variant that derives from another, what differs is what there is to see
+        if field == "parent":
+            _echo_parent(record, width)
+            continue
+        text = value if isinstance(value, str) else _json(value)
         click.echo(f"{field:<{width}}  {text}")
+
+
+def _echo_parent(record: dict[str, Any], width: int) -> None:
+    """What a variant has otherwise than the one it derives from: `steps 24 ← 50 in exvideo@1`."""
+    parent, differs = record["parent"], record["differs"]
+    lines = [f"{name}  {_json(own)} ← {_json(other)} in {parent}" for name, (own, other) in differs.items()]
+    rest = len(record["parameters"]) - len(differs)
+    if rest or not lines:
+        lines.append(f"{rest} {'others ' if lines else ''}as in {parent}: harness show variant {parent}")
+    for index, line in enumerate(lines):
+        click.echo(f"{'' if index else 'parameters':<{width}}  {line}")
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _echo_items(items: list[dict[str, Any]]) -> None:
@@ -85,9 +106,10 @@ def _calibration(suite: str, results: Path, plugins: tuple[Path, ...], markdown:
         print_calibration(found)
 
 
-def _variant(spec: Any) -> dict[str, Any]:
-    needs = spec.config.needs()
-    return {
+def _variant(registry: Any, spec: Any) -> dict[str, Any]:
+    """``differs`` has what each changed parameter is here and in the parent, None where it has no such parameter."""
+    needs, parent = spec.needs, registry.parent(spec)
+    record = {
         "variant": f"{spec.name}@{spec.revision}",
         "summary": spec.summary,
         "family": spec.family,
@@ -98,6 +120,11 @@ def _variant(spec: Any) -> dict[str, Any]:
         "weights": {weight.name: weight.sha256 or "not made yet" for weight in needs.weights},
         "parameters": spec.params,
     }
+    if parent is None:
+        return record
+    differs = {name: [own, parent.params.get(name)] for name, own in spec.params.items()}
+    differs = {name: pair for name, pair in differs.items() if pair[0] != pair[1] or name not in parent.params}
+    return {**record, "parent": f"{parent.name}@{parent.revision}", "differs": differs}
 
 
 def _metric(registry: Any, spec: Any) -> dict[str, Any]:

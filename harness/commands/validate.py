@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,9 @@ from harness.commands.options import JSON
 
 if TYPE_CHECKING:
     from harness.acceptance import Verdict
+    from harness.laws import Finding
+
+SHOWN = 3  # clips of one message before the rest is counted
 
 
 @click.command("validate")
@@ -32,9 +35,9 @@ def command(targets: tuple[Path, ...], suite: str, base: Path | None, rules: boo
     """Check result files, plugins or suites before they are shared.
 
     TARGETS are result files or folders of them, Python files with variants or metrics, or folders with a suite.toml.
-    [default: results/published]
+    Exit status: 5 where something is refused, 4 where a plugin could not be tried here.  [default: results/published]
     """
-    from harness.errors import EXIT_DONE, EXIT_REFUSED
+    from harness.errors import EXIT_CANNOT_START, EXIT_DONE, EXIT_REFUSED
     from harness.paths import DEFAULT_RESULTS, published
     from harness.suite import FILE
 
@@ -45,10 +48,13 @@ def command(targets: tuple[Path, ...], suite: str, base: Path | None, rules: boo
     plugins = [target for target in wanted if target.suffix == ".py"]
     suites = [target for target in wanted if (target / FILE).is_file()]
     results = tuple(target for target in wanted if target not in (*plugins, *suites))
-    broken = sum(_plugin(path, suite, as_json) for path in plugins) + sum(_suite(path, as_json) for path in suites)
+    tried = [_plugin(path, suite, as_json) for path in plugins]
+    broken = sum(laws for laws, _ in tried) + sum(_suite(path, as_json) for path in suites)
     if results:
         broken += _results(results, base, as_json)
-    return EXIT_REFUSED if broken else EXIT_DONE
+    if broken:
+        return EXIT_REFUSED
+    return EXIT_CANNOT_START if any(skipped for _, skipped in tried) else EXIT_DONE
 
 
 def _rules(as_json: bool) -> None:
@@ -99,18 +105,19 @@ def _results(targets: tuple[Path, ...], base: Path | None, as_json: bool) -> int
     return errors
 
 
-def _plugin(path: Path, suite: str, as_json: bool) -> int:
-    """The number of laws that a plugin file breaks."""
+def _plugin(path: Path, suite: str, as_json: bool) -> tuple[int, int]:
+    """How many laws the plugins of a file break, and how many of the plugins could not be tried."""
     from harness.acceptance import examine_plugin
     from harness.terminal import emit
 
     verdicts = examine_plugin(path, suite)
     for verdict in verdicts:
         if as_json:
-            emit({"file": str(path), **asdict(verdict), "ok": not verdict.findings})
+            emit({"file": str(path), **asdict(verdict), "ok": not verdict.findings and not verdict.skipped})
         else:
             click.echo("\n".join(_told(verdict)))
-    return sum(len(verdict.findings) for verdict in verdicts)
+    broken = {(verdict.label, finding.law) for verdict in verdicts for finding in verdict.findings}
+    return len(broken), sum(bool(verdict.skipped) for verdict in verdicts)
 
 
 def _told(verdict: Verdict) -> Iterator[str]:
@@ -119,14 +126,28 @@ def _told(verdict: Verdict) -> Iterator[str]:
     yield str(verdict)
     if verdict.skipped:
         yield f"  not tried   {verdict.skipped}"
+    if verdict.remedy:
+        yield f"              {verdict.remedy}"
     for law in verdict.kept:
         yield f"  kept    {law:<11} {KINDS[verdict.kind][law].demand}"
     for law in dict.fromkeys(finding.law for finding in verdict.findings):
         yield f"  BROKEN  {law:<11} {KINDS[verdict.kind][law].demand}"
-        for finding in (found for found in verdict.findings if found.law == law):
-            place = f"{finding.specimen}: " if finding.specimen else ""
-            yield "            " + f"{place}{finding.message}".replace("\n", "\n            ")
-        yield f"            look at   {KINDS[verdict.kind][law].hint}"
+        yield from _breaches([found for found in verdict.findings if found.law == law], KINDS[verdict.kind][law].hint)
+    for law, why in verdict.untried.items():
+        yield f"  -       {law:<11} not tried: {why}"
+
+
+def _breaches(findings: Sequence[Finding], usual: str) -> Iterator[str]:
+    """What was found, each message once with the clips that it holds for, and what to look at."""
+    places: dict[str, list[str]] = {}
+    for found in findings:
+        places.setdefault(found.message, []).append(found.specimen)
+    for message, names in places.items():
+        shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+        told = f"{shown}: {message}" if shown else message
+        yield "            " + told.replace("\n", "\n            ")
+    for hint in dict.fromkeys(found.hint or usual for found in findings):
+        yield f"            look at   {hint}"
 
 
 def _suite(folder: Path, as_json: bool) -> int:

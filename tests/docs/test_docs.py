@@ -148,3 +148,16 @@ def test_a_page_can_be_followed(name: str, monkeypatch: pytest.MonkeyPatch, tmp_
     needs_results = ("harness publish", "harness compare", "harness export", "harness validate results")
     failed = Reader(monkeypatch, tmp_path).follow(ROOT / "docs" / name, change)
     assert [line for line in failed if not line.startswith(needs_results)] == []
+
+
+@pytest.mark.slow
+def test_the_tutorial_does_what_it_shows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Every command of it to the end, with two rows of two items and two columns: each ends with 0."""
+    change = {
+        "--variants all": "--variants control-still,control-flicker",
+        "--limit 16": "--limit 2 --metrics dup_frac,adjacent_mae",
+    }
+    assert Reader(monkeypatch, tmp_path).follow(ROOT / "docs" / "tutorial.md", change) == []
+    assert (tmp_path / "site" / "public" / "index.html").is_file()
+    assert len(list((tmp_path / "results" / "published").rglob("*.json"))) == 2
+    assert run_app(["status"]) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -12,9 +13,10 @@ import pytest
 from harness.clip import Clip
 from harness.errors import ItemError
 from harness.frechet import frechet_distance
-from harness.laws import SET_LAWS, VIDEO_LAWS, examine, specimens
+from harness.laws import SET_LAWS, VIDEO_LAWS, examine, examine_all
 from harness.model import Direction, Features, Score
 from harness.registry import MetricSpec
+from harness.specimens import specimens
 from tests.metrics.moving import pan_frames
 
 CLIPS = specimens(pan_frames(1, 9, 32))
@@ -89,6 +91,10 @@ def counts_clips(clip: Clip) -> Score:
     return Score(float(sum(a != b for a, b in pairwise(SEEN))))
 
 
+def uses_motion(clip: Clip) -> Score:
+    return Score(float(clip.frames.mean()) + 0 * clip.degenerate)
+
+
 def changes_the_rate(clip: Clip) -> Score:
     clip.fps = 1.0
     return Score(0.0)
@@ -107,6 +113,7 @@ def changes_the_rate(clip: Clip) -> Score:
         (counts_clips, "alone"),
         (first_for_ever, "tells"),
         (lambda _: Score(0.5), "tells"),
+        (uses_motion, "flow"),
         (change, "direction"),
         (writes_frames, "untouched"),
         (writes_flow, "untouched"),
@@ -155,6 +162,22 @@ def test_what_is_not_declared_is_not_checked_but_a_better_side_must_show() -> No
     (found,) = examine(video(change, "lower"), CLIPS)
     assert (found.law, found.specimen) == ("direction", "responds")
     assert examine(video(change, "lower", {"flicker": "worse"}), CLIPS) == []
+
+
+def test_flow_that_is_declared_may_be_used() -> None:
+    declared = replace(video(uses_motion, "none"), needs=("flow",))
+    assert examine(declared, CLIPS) == []
+
+
+@pytest.mark.parametrize("function", [plain_nan, lambda _: Score(float("nan"))])
+def test_what_gives_no_score_was_not_put_to_the_other_laws(function: Callable[[Clip], Any]) -> None:
+    found, untried = examine_all(video(function, "none"), CLIPS)
+    assert {finding.law for finding in found} == {"finite"}
+    assert set(untried) == {"repeatable", "alone", "tells", "flow", "untouched"}
+    never, untried = examine_all(video(lambda _: Score.undefined("never"), "none"), CLIPS)
+    assert (never, set(untried)) == ([], {"tells"})
+    _, untried = examine_all(distances(lambda a, b: float("nan")), CLIPS)
+    assert set(untried) == {"repeatable", "grows"}
 
 
 def test_a_negated_metric_cannot_pass_with_its_old_direction() -> None:
@@ -207,7 +230,7 @@ def sorts_rows(a: Features, b: Features) -> float:
         (distances(first_row), {"repeatable", "refuses"}),
         (distances(sorts_rows), {"repeatable"}),
         (distances(lambda a, b: float(RANDOM.random()), "none"), {"repeatable", "refuses"}),
-        (distances(lambda a, b: float("nan"), "none"), {"finite", "refuses"}),
+        (distances(lambda a, b: float("nan"), "none"), {"finite"}),
         (distances(lambda a, b: 1.0), {"grows", "refuses"}),
     ],
 )
@@ -218,7 +241,7 @@ def test_laws_of_set_metrics(spec: MetricSpec, laws: set[str]) -> None:
 
 
 def test_every_law_has_a_case_and_says_what_it_demands() -> None:
-    universal = {"finite", "repeatable", "alone", "tells", "direction", "untouched"}
+    universal = {"finite", "repeatable", "alone", "tells", "flow", "direction", "untouched"}
     assert universal | {"still", "shuffle", "flicker", "cut", "flip"} == set(VIDEO_LAWS)
     assert {"finite", "repeatable", "grows", "refuses"} == set(SET_LAWS)
     assert all(law.__doc__ for law in (*VIDEO_LAWS.values(), *SET_LAWS.values()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from harness import acceptance, law_text, variant_laws
 from harness.acceptance import Verdict
 from harness.api import check_plugin
+from harness.cli import run_app
 from harness.errors import UsageError
 from harness.laws import SET_LAWS, VIDEO_LAWS
 from harness.responses import RESPONSES
@@ -62,8 +64,8 @@ def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
         yield
 
 
-def check(folder: Path, text: str) -> dict[str, Verdict]:
-    path = folder / "mine.py"
+def check(folder: Path, text: str, file: str = "mine.py") -> dict[str, Verdict]:
+    path = folder / file
     path.write_text(HEAD + text)
     return {verdict.label: verdict for verdict in check_plugin(path)}
 
@@ -74,6 +76,11 @@ def test_each_law_of_variants_catches_what_breaks_it(tmp_path: Path) -> None:
     assert {name: {f.law for f in verdicts[f"{name}@1"].findings} for name in BODIES} == BROKEN
     assert verdicts["fine@1"].kept == variant_laws.NAMES
     (raised,) = verdicts["raises@1"].findings
+    assert raised.hint == "mend the line"
+    assert verdicts["raises@1"].kept == ("settings",)
+    assert set(verdicts["raises@1"].untried) == set(variant_laws.LAWS)
+    assert verdicts["random@1"].untried.keys() == {"reloads", "seeded"}
+    assert verdicts["random@1"].kept == ("settings", "works", "untouched")
     assert "AttributeError" in raised.message
     assert "return request.image.no_such_thing" in raised.message
     assert "returned uint8 [3, 64, 64, 3], the protocol wants uint8 [40, 64, 64, 3]" in (
@@ -103,6 +110,42 @@ def test_a_variant_that_cannot_run_here_is_not_tried(tmp_path: Path) -> None:
     verdict = check(tmp_path, row)["big@1"]
     assert "512" in verdict.skipped
     assert verdict.kept == ()
+    assert verdict.remedy == "harness validate mine.py --suite exvideo-128"
+    never = check(tmp_path, row.replace("big", "vast").replace("Big", "Vast").replace("512", "9999"), "vast.py")
+    assert never["vast@1"].remedy.startswith("harness new suite NAME --images DIR, then width")
+
+
+NO_SCORE = """
+@metric("bare", version=1, better="none", unit="", summary="a number without its Score")
+def bare(clip): return float(clip.frames.mean())
+"""
+ABSENT = """
+@variant("absent", revision=1, family="test", summary="x")
+class Absent(Base):
+    def load(self, device):
+        import a_module_that_nobody_has
+"""
+
+
+def test_the_report_folds_what_is_equal_hints_at_the_cause_and_says_what_was_not_tried(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "poor.py").write_text(HEAD + NO_SCORE + ABSENT)
+    assert run_app(["validate", "poor.py"]) == 5
+    out = capsys.readouterr().out
+    assert out.count("returned float, not a Score") == 1
+    assert re.search(r"moving, one frame, two frames and \d\d more: returned float", out)
+    assert "look at   return Score(value), or Score.undefined(reason)" in out
+    assert "look at   install what has the module a_module_that_nobody_has" in out
+    assert "kept    repeatable" not in out
+    assert "-       repeatable  not tried: no score of moving" in out
+
+
+def test_a_plugin_that_was_not_tried_does_not_pass(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    row = ROW.format(name="big", cls="Big", body=BODIES["raises"])
+    (tmp_path / "big.py").write_text(HEAD + row + "    def needs(self): return Needs(min_size=512)\n")
+    assert run_app(["validate", "big.py"]) == 4
+    assert "harness validate big.py --suite exvideo-128" in capsys.readouterr().out
 
 
 def test_metrics_and_extractors_are_examined(tmp_path: Path) -> None:
@@ -126,6 +169,9 @@ def ratio(clip):
 @extractor("colour", version=1, summary="x")
 def colour(device): return lambda clip: clip.frames.mean((1, 2)).astype(np.float32)
 
+@extractor("moves", version=1, summary="x")
+def moves(device): return lambda clip: np.full((2, 3), clip.degenerate, np.float32)
+
 @extractor("flat", version=1, summary="x")
 def flat(device): return lambda clip: clip.frames.mean((0, 1, 2)).astype(np.float32)
 
@@ -143,6 +189,7 @@ def backwards(generated, reference): return frechet_distance(generated.rows, ref
     (finding,) = verdicts["ratio@1"].findings
     assert (finding.law, finding.specimen) == ("finite", "black")
     assert verdicts["colour@1"].findings == ()
+    assert {f.law for f in verdicts["moves@1"].findings} == {"flow"}
     assert {f.law for f in verdicts["flat@1"].findings} == {"rows"}
     assert verdicts["fd_colour@1"].findings == ()
     assert {f.law for f in verdicts["backwards@1"].findings} == {"grows"}

@@ -79,9 +79,43 @@ def test_mistakes_have_codes(
     assert "Traceback" not in err
 
 
-def test_an_unknown_option_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_app(["run", "--limt", "3"]) == 2
-    assert "--limit" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("arguments", "lines"),
+    [
+        (
+            ["run", "--limt", "3"],
+            ("No such option", "Where  harness run\n", "did you mean --limit? All: harness run --help"),
+        ),
+        (["run", "--limit", "x"], ("--limit cannot be used.\n", "Why    'x' is not a valid integer")),
+        (["new", "variant"], ("Missing argument 'NAME'", "Why    it is called: harness new [OPTIONS]")),
+        (["show", "rows"], ("cannot be used.\n", "'rows' is not one of 'variant', 'metric'")),
+        (["status", "--results", "afile"], ("--results cannot be used.\n", "'afile' is a file")),
+        (["validate", "nofile.py"], ("TARGETS cannot be used.\n", "'nofile.py' does not exist")),
+        (["list", "metrics", "more"], ("unexpected extra argument", "harness list --help")),
+        (["--wrong"], ("No such option", "Where  harness\n", "harness --help\n")),
+    ],
+)
+def test_misuse_has_a_code_and_four_parts(
+    arguments: list[str],
+    lines: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("afile").touch()
+    assert run_app(arguments) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("E-OPTION  ")
+    assert [label for label in ("Where", "Why", "Fix") if f"\n          {label}" not in err] == []
+    assert [line for line in lines if line not in err] == []
+
+
+def test_no_verb_at_all_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_app([]) == 2
+    out, err = capsys.readouterr()
+    assert "Commands:" in out + err
+    assert "E-OPTION" not in err
 
 
 @pytest.mark.parametrize(

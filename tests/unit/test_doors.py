@@ -193,7 +193,11 @@ def test_tracing_tells_what_came_through_which_door(
     assert "1 variants" in err.splitlines()[-1]
 
 
-def test_without_tracing_nothing_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("value", ["", "0"])
+def test_without_tracing_nothing_is_said(
+    value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARNESS_TRACE_PLUGINS", value)
     load_file(write(tmp_path / "fine.py", VARIANT.format(name="quiet")))
     assert capsys.readouterr() == ("", "")
 
@@ -201,11 +205,15 @@ def test_without_tracing_nothing_is_said(tmp_path: Path, capsys: pytest.CaptureF
 def test_commands_list_what_is_broken_and_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path / "half.py", BROKEN)
     write(tmp_path / "fine.py", VARIANT.format(name="fine-row"))
-    write(tmp_path / PROJECT, 'plugins = ["half.py", "fine.py"]')
+    write(tmp_path / "poor.py", VARIANT.format(name="poor-row").replace("return Needs()", "return Needs(gpus=1)"))
+    write(tmp_path / PROJECT, 'plugins = ["half.py", "fine.py", "poor.py"]')
     assert run_app(["list", "variants", "--json"]) == 0
     out, err = capsys.readouterr()
     assert "fine-row@1" in [json.loads(line)["variant"] for line in out.splitlines()]
     assert "broken: harness.toml: half.py: half.py, line 8: NameError" in err
+    assert "broken: harness.toml: poor.py: variant 'poor-row': needs() raised TypeError" in err
+    assert run_app(["run", "--variants", "fine-row,poor-row", "--metrics", "all", "--dry-run"]) == 2
+    assert "return Needs(gpus=1)" in capsys.readouterr().err
     assert run_app(["run", "--variants", "fine-row", "--metrics", "half_made", "--dry-run"]) == 2
     err = capsys.readouterr().err
     assert err.startswith("E-PLUGIN  harness.toml: half.py was not loaded.")

@@ -25,6 +25,26 @@ def test_it_says_what_made_a_result() -> None:
     assert json.loads(json.dumps(found)) == found
 
 
+def test_packages_that_bring_plugins_are_recorded_with_what_they_require(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {
+        "Own_Rows": "Requires-Dist: exvideo-bench\nRequires-Dist: own.parts\nRequires-Dist: pytest; extra == 't'\n",
+        "own.parts": "",
+    }
+    for name, requires in told.items():
+        folder = tmp_path / f"{name}-2.5.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 2.5\n{requires}")
+        if requires:
+            (folder / "entry_points.txt").write_text("[exvideo_bench.variants]\nrows = own_rows\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = describe()["packages"]
+    assert (found["own-rows"], found["own-parts"]) == ("2.5", "2.5")
+    assert not {"pytest", "exvideo-bench"} & found.keys()
+    assert found["pillow"]
+
+
 def test_torch_is_not_imported_unless_asked_for() -> None:
     code = "import sys; from harness.environment import describe; describe(); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

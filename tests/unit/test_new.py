@@ -73,17 +73,37 @@ def test_the_tests_that_come_with_it_pass_where_it_was_begun(folder: Path) -> No
     assert "6 passed" in done.stdout
 
 
-def test_a_variant_begun_from_another_has_its_settings(folder: Path) -> None:
+def test_a_variant_begun_from_another_has_its_settings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_app(["new", "variant", "mini-slow", "--from", "mini-exvideo@1"]) == 0
     path = folder / "mini_slow.py"
     text = path.read_text()
     line = f"    # steps: int = {registry.load_plugins().variant('mini-exvideo').config.steps}\n"
     assert line in text
     path.write_text(text.replace(line, "    steps: int = 24\n"))
+    capsys.readouterr()
     assert run_app(["show", "variant", "mini-slow", "--plugin", str(path)]) == 0
+    shown = capsys.readouterr().out
+    usual = registry.REGISTRY.variants["mini-exvideo"].config.steps
+    assert f"parameters  steps  24 ← {usual} in mini-exvideo@1\n" in shown
+    assert "others as in mini-exvideo@1" in shown
+    assert "guidance" not in shown
     held = registry.REGISTRY.variants
     assert held["mini-slow"].params == {**held["mini-exvideo"].params, "steps": 24}
     assert held["mini-slow"].key != held["mini-exvideo"].key
+
+
+def test_a_variant_for_large_videos_is_tried_on_a_suite_that_has_them(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_app(["new", "variant", "my-ex", "--from", "exvideo"]) == 0
+    told = capsys.readouterr().err
+    assert "harness validate my_ex.py --suite exvideo-128\n" in told
+    assert "harness run --plugin my_ex.py --variants my-ex --suite exvideo-128 --limit 4\n" in told
+    assert 'suite="exvideo-128")' in (folder / "test_my_ex.py").read_text()
+    assert run_app(["run", "--variants", "exvideo,svd-direct", "--dry-run"]) == 4
+    assert "Fix    harness run --suite exvideo-128 --variants exvideo\n" in capsys.readouterr().err
+    assert run_app(["run", "--limit", "1", "--dry-run"]) == 0
+    assert capsys.readouterr().err.count("harness run --suite exvideo-128\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -177,17 +197,27 @@ def test_a_suite_never_changes_under_one_version(
     assert run_app(["new", "suite", "my-suite"]) == 0
     assert load_suite("my-suite@2").suite.items[1].prompt == "a red kite over the sea"
     assert run_app(["run", "--suite", "my-suite@1", "--dry-run"]) == 2
-    assert "is at my-suite@2" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "is at my-suite@2" in err
+    assert "release" not in err
+    assert "for another version change its suite.toml" in err
     file.write_text(file.read_text().replace("over the sea", "over dunes").replace("version = 2", "version = 1"))
     assert run_app(["new", "suite", "my-suite"]) == 0  # what version 1 stood for, again
 
 
-def test_another_picture_under_the_same_version_is_refused(folder: Path, pictures: Path) -> None:
+def test_another_picture_under_the_same_version_is_refused(
+    folder: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run_app(["new", "suite", "my-suite", "--images", str(pictures)])
     first, second = sorted((folder / "my-suite" / "images").iterdir())
     first.write_bytes(second.read_bytes())
     assert run_app(["validate", "my-suite"]) == 5
     assert run_app(["new", "suite", "my-suite"]) == 5
+    assert run_app(["run", "--suite", "my-suite", "--dry-run"]) == 5
+    first.unlink()
+    capsys.readouterr()
+    assert run_app(["run", "--suite", "my-suite", "--variants", "control-still", "--dry-run"]) == 5
+    assert capsys.readouterr().err.startswith(f"E-SUITE  {first.name} cannot be read.")
 
 
 def test_a_suite_written_by_hand_is_completed(folder: Path) -> None:

@@ -15,10 +15,11 @@ from harness import registry
 from harness.api import torchmetric
 from harness.clip import Clip
 from harness.errors import ItemError, UsageError
-from harness.laws import examine, specimens
+from harness.laws import examine
 from harness.metrics.ff_ssim import ff_ssim, ssim_to
 from harness.model import Score
 from harness.registry import MetricSpec
+from harness.specimens import specimens
 from harness.suites.mini import world
 from harness.torchmetric import BATCH, Compare
 from tests.metrics.moving import noise, pan_frames, still, texture
