@@ -44,6 +44,7 @@ LEVEL_WORDS = {
     "replicated": "somebody else made rows of this result again, and they agree",
     "maintained": "a maintainer of this project made this result",
 }
+COMMENT = re.compile(rb"(?m)^ *//.*\n")
 BLANK = re.compile(r"\n\s+")
 MediaChoice = Literal["all", "none"]
 
@@ -164,8 +165,13 @@ def _compact(text: str) -> str:
 
 
 def _write_asset(folder: Path, name: str, parts: Sequence[Path]) -> str:
-    """Join files of the theme under a name that changes with their content; returns the path in the site."""
+    """Join files of the theme under a name that changes with their content; returns the path in the site.
+
+    Scripts go without the lines that are comments, which are for who reads the theme.
+    """
     data = b"".join(part.read_bytes() for part in parts)
+    if name.endswith(".js"):
+        data = COMMENT.sub(b"", data)
     stem_, _, suffix = name.rpartition(".")
     place = f"assets/{stem_}.{hashlib.sha256(data).hexdigest()[:12]}.{suffix}"
     target = folder / place

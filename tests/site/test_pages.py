@@ -253,8 +253,9 @@ def test_scores_over_the_clip_can_be_downloaded(site: Site) -> None:
     import duckdb
 
     found = duckdb.read_parquet(str(site.folder / "data/demo-1.profiles.parquet")).df()
-    assert len(found) == len(LOOKS) * 2 * 8  # items and parts; warp_error alone has a profile
+    assert len(found) == len(LOOKS) * 2 * 8 * 3  # items, parts, and metrics with a profile
     assert 'href="data/demo-1.profiles.parquet"' in (site.folder / "index.html").read_text()
     content = json.loads((site.published / "demo-1/mini-exvideo-1.json").read_text())
     mine = found[(found.variant == "mini-exvideo") & (found.item == "000-scene")].sort_values("window")
+    mine = mine[mine.metric == "warp_error"]
     assert mine.value.tolist() == content["rows"][0]["scores"]["warp_error@1"]["profile"]
