@@ -1,12 +1,18 @@
-"""What says that a disk is full, wherever it is met."""
+"""What says that a disk is full, or may not be written to, wherever it is met."""
 
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from harness.errors import CannotStart, HarnessError
+from harness.errors import CannotStart, HarnessError, UsageError
+
+FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
+# What else there is about a path that cannot become a file: a part of it is none, or no name for this system.
+_NO_PLACE = (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP)
 
 
 def is_full(error: BaseException) -> bool:
@@ -37,3 +43,39 @@ def disk_full(where: str, why: str) -> CannotStart:
         why=why,
         fix="free some space and run the same command again",
     )
+
+
+def may_write(place: Path) -> bool:
+    """Whether a file or folder may be written to; where there is none yet, whether it may be made."""
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return os.access(place, os.W_OK)
+
+
+@contextmanager
+def writing(place: Path, fix: str = "--out with a path in a folder that you may write to") -> Iterator[None]:
+    """Tell why a file or folder that the user named cannot be written, in place of the system's error.
+
+    An error about a path that is neither in ``place``, nor above or beside it, goes its way.
+
+    Raises:
+        UsageError: E-OUTPUT, it may not be written to or cannot be there.
+        CannotStart: E-DISK, there is no space left for it.
+    """
+    try:
+        yield
+    except OSError as error:
+        if not _concerns(Path(os.fsdecode(error.filename or place)), place):
+            raise
+        name, where, why = place.absolute().name, str(place.absolute()), error.strerror or str(error)
+        if is_full(error):
+            what, other = f"There is no space left for {name}.", "free some space, or choose another place"
+            raise CannotStart("E-DISK", what, where=where, why=why, fix=other) from error
+        if error.errno not in (*FORBIDDEN, *_NO_PLACE):
+            raise
+        raise UsageError("E-OUTPUT", f"{name} cannot be written.", where=where, why=why, fix=fix) from error
+
+
+def _concerns(path: Path, place: Path) -> bool:
+    path, place = path.absolute(), place.absolute()
+    return path.is_relative_to(place) or place.is_relative_to(path) or path.parent == place.parent
