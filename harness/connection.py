@@ -147,5 +147,5 @@ def _locked(path: Path, text: str) -> CannotStart:
         f"{path.name} is in use by {holder}.",
         where=str(path),
         why="one process at a time can open the index",
-        fix="wait for it, watch it with harness status, or use another folder: --results DIR",
+        fix="wait for it, or use another folder: --results DIR",
     )

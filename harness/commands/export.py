@@ -125,14 +125,17 @@ def export_files(
             result["variant"].update(provenance(spec))
             wrote += 1
             yield write_result(out, result), result
+        held = store.rows_with_videos(loaded.suite.protocol.key)
     if faults:
         yield write_calibration(out, faults)
     if not wrote and not faults:
+        unknown = [row for row in held if row.partition("@")[0] not in registry.variants]
         raise Refused(
             "E-RESULT",
-            f"There are no results on {loaded.suite.label}.",
+            f"There are no results on {loaded.suite.label}" + (" of any row that is known here." if unknown else "."),
             where=str(results),
-            fix=f"harness run --suite {loaded.suite.label}",
+            why=f"there are videos of {', '.join(unknown)}, whose plugin is not loaded" if unknown else "",
+            fix="name it: --plugin FILE" if unknown else f"harness run --suite {loaded.suite.label}",
         )
 
 
