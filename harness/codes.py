@@ -6,7 +6,8 @@ PAGES: dict[str, str] = {
     "E-ARTEFACTS": """\
 A place at a URL, for masters and features (`harness run --artefacts`) or result files, cannot be used, or a file could
 not be moved to or from it. s3:// and other addresses need their fsspec package (`pip install 'exvideo-bench[s3]'`) and
-credentials. Work whose file did not arrive is tried again; artefacts.url in the results folder keeps the address.""",
+credentials. Work whose file did not arrive is tried again; artefacts.url in the results folder keeps the address.
+A shelf without its file .exvideo-bench is one that is away, not an empty one: bring it back.""",
     "E-CACHE": """\
 A cache of encoded training clips is damaged, or was made with another base or other data.
 Give --cache another path, or delete the file: it is computed again.""",
@@ -123,9 +124,10 @@ folder or one with a video that is too short. Take fewer items with --limit N, o
 A result file is malformed (the message points into it), or there are no results to write. `harness run` makes
 results, `harness export` writes files.""",
     "E-RESULTS": """\
-The results folder is a file, cannot be made, or may not be written to, or a folder in it may not: the message names
-it. Name another with --results DIR. In a folder that is finished and closed to writing, such as a colleague's,
-`compare`, `power`, `export` and `publish --local` work all the same, on the index as it stands.""",
+The results folder is a file, cannot be made, or it or a folder in it may not be written to. Name another with
+--results DIR. A folder of videos that is empty where videos are on record is a disk that is not mounted: mount it, or
+delete the empty folder to have them made again. What is finished and closed to writing, such as a colleague's folder,
+can be read all the same by `compare`, `power`, `export` and `publish --local`.""",
     "E-RESUME": """\
 A training state belongs to other settings. Give the same settings, another --out, or delete the state.""",
     "E-SCORE": """\

@@ -28,7 +28,7 @@ from harness.paths import database, run_folder, scratch, spool
 from harness.plan import Have, Made, Plan, check_complete, check_disk, make_plan
 from harness.queries import RunRecord
 from harness.registry import MetricSpec, VariantSpec, source_digest
-from harness.shelf import set_shelf, shelf_of
+from harness.shelf import check_not_away, set_shelf, shelf_of
 from harness.spool import sweep
 from harness.status import now, write_status
 from harness.store import Store
@@ -217,8 +217,11 @@ def look_up(results: Path, wishes: Wishes, limit: int | None) -> Have:
     variant_keys = [str(row.spec.key) for row in everything.runnable]
     with Store(results, wait=PATIENCE) as store:
         made = store.generations(keys)
+        videos = {g.gen_key: Made(g.video_sha256, g.frames_sha256, store.there(g.relpath)) for g in made}
+        if not any(video.present for video in videos.values()):
+            check_not_away(results, len(videos))
         return Have(
-            videos={g.gen_key: Made(g.video_sha256, g.frames_sha256, store.there(g.relpath)) for g in made},
+            videos=videos,
             scores=frozenset(store.have_scores(keys)),
             features={(f.gen_key, f.extractor_key): f.sha256 for f in store.features(keys)},
             set_scores=frozenset(

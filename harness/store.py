@@ -30,6 +30,7 @@ from harness.model import Suite
 from harness.paths import database, run_folder, spool
 from harness.queries import RunRecord
 from harness.score_rows import insert_scores
+from harness.shelf import check_not_away
 from harness.spool import (
     Envelope,
     Refusal,
@@ -150,6 +151,7 @@ class Store(queries.Queries):
     def rebuild(self) -> Ingested:
         """Index again everything that archives, spool and run files hold. Repeating it changes nothing."""
         found, refused = read_archives(spool(self.results))
+        check_not_away(self.results, sum(envelope.kind == "generation" for envelope in found))
         waiting = self.ingest_spool()
         done = self.ingest(found)
         for path in sorted((self.results / "runs").glob(f"*/{RUN_FILE}")):
@@ -214,7 +216,9 @@ class Store(queries.Queries):
         self.connection.execute("SET TimeZone = 'UTC'")
         tables = {row["name"] for row in self._rows("SELECT table_name AS name FROM information_schema.tables")}
         if "meta" in tables:
-            version = int(self._rows("SELECT value FROM meta WHERE key = 'schema_version'")[0]["value"])
+            # None where an earlier rebuild did not come to its end: it is done again.
+            held = self._rows("SELECT value FROM meta WHERE key = 'schema_version'")
+            version = int(held[0]["value"]) if held else 0
             if version > SCHEMA_VERSION:
                 raise newer(self.path, version, SCHEMA_VERSION)
             if version == SCHEMA_VERSION and index_extent.covers(self.connection, self.results):
@@ -224,6 +228,7 @@ class Store(queries.Queries):
         with self._transaction():
             self._create()
         self.rebuilt = self.rebuild()
+        self.connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", [str(SCHEMA_VERSION)])
 
     def _create(self) -> None:
         """Make an empty index, in place of an older release's if there is one."""
@@ -232,7 +237,6 @@ class Store(queries.Queries):
         for row in self._rows("SELECT table_name AS name FROM duckdb_tables()"):
             self.connection.execute(f'DROP TABLE "{row["name"]}"')
         self.connection.execute(files("harness").joinpath("schema.sql").read_text(encoding="utf-8"))
-        self.connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", [str(SCHEMA_VERSION)])
 
     def _check_artefact(self, payload: Mapping[str, Any]) -> None:
         """Raises ValueError when the file that an envelope stands for is not there as described."""

@@ -132,6 +132,17 @@ def test_an_index_that_goes_at_several_stages(
     database(tmp_path).unlink()
     assert go(tmp_path) == undisturbed
 
+    (tmp_path / "videos").rename(tmp_path / "away")
+    (tmp_path / "videos").mkdir()
+    with pytest.raises(CannotStart, match="None of 3 videos on record is here"):
+        go(tmp_path)  # as where a disk is not mounted: nothing is made again
+    database(tmp_path).unlink()
+    with pytest.raises(CannotStart, match="None of 3 videos on record is here"):
+        go(tmp_path)
+    (tmp_path / "videos").rmdir()
+    (tmp_path / "away").rename(tmp_path / "videos")
+    assert go(tmp_path) == undisturbed
+
 
 def test_what_an_engine_refuses_is_no_run(tmp_path: Path) -> None:
     def refuses(settings: WorkerSettings) -> Engine:
