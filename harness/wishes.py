@@ -89,6 +89,7 @@ def resolve_wishes(options: RunOptions, machine: Callable[[], Machine] = look) -
     chosen = chosen_variants(registry, options.variants or variants_of(options.redo) or None, suite)
     slugs = [item.slug for item in suite.suite.items[: options.limit]]
     redo = parse_redo(options.redo, [spec.name for spec in chosen], slugs, suite.suite.name)
+    check_redo(registry, redo)
     notes = [f"{broken.source} was not loaded: {broken.reason}" for broken in registry.broken]
     metrics, added = chosen_metrics(registry, options.metrics)
     notes += added
@@ -109,6 +110,18 @@ def same_place(options: RunOptions) -> str:
     suite = "" if options.suite == RunOptions.suite else f" --suite {shlex.quote(options.suite)}"
     plugins = [f" --plugin {shlex.quote(typed(path))}" for path in options.plugins]
     return naming(options.results) + suite + "".join(plugins)
+
+
+def check_redo(registry: Registry, redo: Iterable[str]) -> None:
+    """Raises UsageError E-IMPORTED for a row that cannot be made again, because its videos came from elsewhere."""
+    for spec in (registry.variants[name] for name in redo):
+        if spec.imported:
+            raise UsageError(
+                "E-IMPORTED",
+                f"--redo: the videos of {spec.name} were made elsewhere.",
+                fix=f"other videos of the same items are a row of their own: "
+                f"harness import SOURCE --as {spec.name} --revision {spec.revision + 1}",
+            )
 
 
 def check_limit(limit: int | None, items: int) -> None:
