@@ -23,7 +23,7 @@ from harness.shelf import keep, local
 from harness.spool import write_atomic
 from harness.stats import Spread, jackknife
 from harness.tasks import AggregateTask, Fault, ReferenceTask
-from harness.workbench import Workbench, fault_of, trace_of
+from harness.workbench import Workbench, trace_of
 
 
 class SetStage:
@@ -50,7 +50,7 @@ class SetStage:
             try:
                 values[name] = self._one(task, spec, generated, places, reference)
             except Exception as error:
-                faults.append(fault_of(error, "aggregate", name))
+                faults.append(self.bench.fault(error, "aggregate", name))
                 self.bench.failure(task, faults[-1], trace_of(error))
         return {"values": values}, faults
 

@@ -6,7 +6,8 @@ PAGES: dict[str, str] = {
     "E-ARTEFACTS": """\
 A place at a URL, for masters and features (`harness run --artefacts`) or result files, cannot be used, or a file could
 not be moved to or from it. s3:// and other addresses need their fsspec package (`pip install 'exvideo-bench[s3]'`) and
-credentials. Work whose file did not arrive is tried again; artefacts.url in the results folder keeps the address.""",
+credentials. Work whose file did not arrive is tried again; artefacts.url in the results folder keeps the address.
+A shelf without its file .exvideo-bench is one that is away, not an empty one: bring it back.""",
     "E-CACHE": """\
 A cache of encoded training clips is damaged, or was made with another base or other data.
 Give --cache another path, or delete the file: it is computed again.""",
@@ -31,8 +32,8 @@ with which file; where other videos can be used, the training goes on with them.
 The planned videos do not fit on the disk, or it filled up during the run. Everything finished is safe.
 Free some space and run the same command again, take fewer items with --limit N, or use --results DIR.""",
     "E-ENCODE": """\
-A stored video did not decode to the frames that were generated. It is tried again; if it stays, the disk or the
-codec is broken: `harness doctor` checks the codec.""",
+A video could not be stored, or did not decode to the frames that were generated. The latter is tried again; if it
+stays, the disk or the codec is broken: `harness doctor` checks the codec.""",
     "E-ENGINE": """\
 Jobs cannot be started on a cluster: its package is not installed (`pip install 'exvideo-bench[slurm]'`, or `[ray]`),
 there is no `sbatch` or no Ray cluster where it was looked for, or a setting of --slurm or --ray is not known there.
@@ -59,7 +60,8 @@ Optical flow cannot be computed by the chosen backend. The message says why.""",
 An array is not a video (uint8 [frames, height, width, 3]), or not the number of frames that is needed.""",
     "E-GENERATE": """\
 A variant raised an exception while making one video. The traceback is recorded in the failures table and in the
-worker's log under results/runs. The run goes on with the other videos; running again tries this one again.""",
+worker's log under results/runs, which the run names. The run goes on with the other videos; running again tries this
+one again.""",
     "E-IMAGE": """\
 A text-to-image model drew something that cannot begin a video: another size than asked for, or one colour from edge to
 edge, as filters for unwanted content leave it. Change the prompt or the size, or take another pipeline or seed.""",
@@ -100,7 +102,8 @@ says which do; `--help` after the command lists all.""",
 The folder that the site would replace is not a site made by `harness publish`, so it is not touched.
 Give --out another folder.""",
     "E-OUTPUT": """\
-A file cannot be written where it was asked for. Give a path in a folder that you may write to.""",
+A file or a folder cannot be written where it was asked for: by `export`, `publish`, `new` or a training.
+Give a path in a folder that you may write to.""",
     "E-PLUGIN": """\
 A plugin could not be loaded, or what it registers does not fit. The message quotes the line of the plugin's own code;
 HARNESS_TRACE_PLUGINS=1 shows the whole traceback. A broken plugin is fatal only if it is selected or named with
@@ -121,7 +124,10 @@ folder or one with a video that is too short. Take fewer items with --limit N, o
 A result file is malformed (the message points into it), or there are no results to write. `harness run` makes
 results, `harness export` writes files.""",
     "E-RESULTS": """\
-The results folder is a file, cannot be made, or may not be written to. Name another with --results DIR.""",
+The results folder is a file, cannot be made, or it or a folder in it may not be written to. Name another with
+--results DIR. A folder of videos that is empty where videos are on record is a disk that is not mounted: mount it, or
+delete the empty folder to have them made again. What is finished and closed to writing, such as a colleague's folder,
+can be read all the same by `compare`, `power`, `export` and `publish --local`.""",
     "E-RESUME": """\
 A training state belongs to other settings. Give the same settings, another --out, or delete the state.""",
     "E-SCORE": """\

@@ -10,14 +10,14 @@ import dataclasses
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from harness.allowance import too_many
-from harness.disk import as_full_allows, disk_full
+from harness.disk import as_disk_allows, disk_stop
 from harness.engines.base import Engine
-from harness.errors import CannotStart, HarnessError
+from harness.errors import CannotStart
+from harness.outcome import Failed, Outcome
 from harness.plan import Plan, Row, Unit, aggregate_tasks, reference_tasks, score_task
 from harness.redo import Redone
 from harness.spool import write_envelope
@@ -41,29 +41,6 @@ POLL_SECONDS = 0.2
 INGEST_SECONDS = 2.0
 INGEST_ENVELOPES = 200
 STATUS_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class Failed:
-    """One piece of work that was given up."""
-
-    label: str
-    stage: str
-    code: str
-    message: str
-
-
-@dataclass
-class Outcome:
-    """What a run did. ``stopped`` is why it ended early by itself; ``interrupted`` that the user ended it."""
-
-    made: int = 0
-    scored: int = 0
-    failed: list[Failed] = field(default_factory=list)
-    redone: list[Redone] = field(default_factory=list)
-    left: int = 0
-    interrupted: bool = False
-    stopped: HarnessError | None = None
 
 
 class Watcher(Protocol):
@@ -134,6 +111,7 @@ class Coordinator:
         self._started_at, self._new_envelopes = now(), 0
         self._last_ingest = self._last_status = clock()
         self._told_lock = False
+        self._shut: tuple[str, str] | None = None  # code and reason, where the disk ends the run
 
     def interrupt(self) -> None:
         """Called by a signal: once to finish what is in hand, twice to drop it."""
@@ -156,6 +134,10 @@ class Coordinator:
         finally:
             self.engine.close(kill=self.interrupts > 1 or bool(self._pending))
             self._index()
+        if self._draining:
+            self.outcome.left += sum(bool(row.sets) and row.set_key not in self._sets_done for row in self.plan.rows)
+        if self._shut and not self.outcome.stopped:
+            self.outcome.stopped = self._stopped_by_disk(*self._shut)
         return self.outcome
 
     def status(self, state: str) -> Status:
@@ -215,8 +197,8 @@ class Coordinator:
             self._hung(task, event, limit)
         else:
             self._failed(task, event)
-        if full := next((fault for fault in event.faults if fault.code == "E-DISK"), None):
-            self._stop_full(full.message)
+        if shut := next((fault for fault in event.faults if fault.code in ("E-DISK", "E-RESULTS")), None):
+            self._stop_for_disk(shut.code, shut.message)
         if self.max_failures and len(self.outcome.failed) >= self.max_failures and not self._draining:
             first = self.outcome.failed[0]
             self.outcome.stopped = too_many(len(self.outcome.failed), f"{first.label}: {first.code} {first.message}")
@@ -232,27 +214,28 @@ class Coordinator:
                 self.outcome.made += 1
                 if task.attempt > 1 and (lightened := event.result.get("lightened")):
                     self.watcher.note(f"{task.label}: made with {', '.join(lightened)}; the result is the same")
+                row, unit = self._units[task.gen_key]
                 if not self._draining:
-                    row, unit = self._units[task.gen_key]
                     self._score(row, unit, event.result["video_sha256"], event.result["frames_sha256"])
+                elif unit.gen_key in row.score:
+                    self.outcome.left += 1
             case ScoreTask():
                 self.outcome.scored += event.result["scores"]
                 for extractor, sha256 in event.result["features"].items():
                     self.features[task.gen_key, extractor] = sha256
-                self._part_failed(task, event.faults)
+                self._part_failed(task, event)
                 if not self._draining:
                     self._finish_sets(self._units[task.gen_key][0])
             case AggregateTask():
                 self.outcome.scored += len(event.result["values"])
-                self._give_up(task, event.faults)
+                self._give_up(task, event.faults, event.worker)
             case ReferenceTask():
                 pass
 
-    def _part_failed(self, task: ScoreTask, faults: Iterable[Fault]) -> None:
+    def _part_failed(self, task: ScoreTask, event: Event) -> None:
         """Try the failed metrics and extractors again where that can help, and record the others."""
-        faults = tuple(faults)
-        retry = {f.subject for f in faults if f.retryable} if self._may_retry(task) else set()
-        self._give_up(task, (f for f in faults if f.subject not in retry))
+        retry = {f.subject for f in event.faults if f.retryable} if self._may_retry(task) else set()
+        self._give_up(task, (f for f in event.faults if f.subject not in retry), event.worker)
         if retry:
             metrics = tuple(m for m in task.metrics if m in retry)
             extractors = tuple(e for e in task.extractors if e in retry)
@@ -273,7 +256,7 @@ class Coordinator:
             else:
                 self._submit(again(task))
             return
-        self._give_up(task, event.faults)
+        self._give_up(task, event.faults, event.worker)
 
     def _lighter(self, task: GenerateTask, why: str) -> None:
         """Once more with less memory; and so the variant's other videos, which are as large, from the beginning."""
@@ -286,15 +269,17 @@ class Coordinator:
         stage = event.faults[0].stage
         fault = Fault(stage, "E-TIMEOUT", f"it was not over after {limit:.0f} s, so its worker was ended")
         self._record_lost(task, fault)
-        self._give_up(task, [fault])
+        self._give_up(task, [fault], event.worker)
 
     def _may_retry(self, task: Task) -> bool:
         return task.attempt < MAX_ATTEMPTS and not self._draining
 
-    def _give_up(self, task: Task, faults: Iterable[Fault]) -> None:
+    def _give_up(self, task: Task, faults: Iterable[Fault], worker: str = "") -> None:
+        log = self.folder / f"{worker}.log"
+        told = str(log) if worker and log.is_file() else ""
         for fault in faults:
-            label = f"{task.label} {fault.subject}".strip()
-            failed = Failed(label, fault.stage, fault.code, fault.message)
+            label, row = f"{task.label} {fault.subject}".strip(), getattr(task, "variant", "")
+            failed = Failed(label, fault.stage, fault.code, fault.message, fault.fix, row, fault.subject, told)
             self.outcome.failed.append(failed)
             self.watcher.failed(failed)
 
@@ -312,13 +297,20 @@ class Coordinator:
             "retryable": fault.retryable,
             "occurred_at": now(),
         }
-        with as_full_allows(self._stop_full):
+        with as_disk_allows(self._stop_for_disk):
             write_envelope(self.spool, f"failure-{task.attempt}-{task.id}".replace(":", "-"), payload)
 
-    def _stop_full(self, why: str) -> None:
-        if not self.outcome.stopped:
-            self.outcome.stopped = disk_full(str(self.folder), why)
-            self._drain("The disk is full: finishing what is in hand")
+    def _stop_for_disk(self, code: str, why: str) -> None:
+        if not self._shut and not self.outcome.stopped:
+            self._shut = (code, why)
+            what = "The disk is full" if code == "E-DISK" else "The results folder can no longer be written to"
+            self._drain(f"{what}: finishing what is in hand")
+
+    def _stopped_by_disk(self, code: str, why: str) -> CannotStart:
+        made, wanted = self.outcome.made + len(self.outcome.redone), self._videos
+        done = f"with {made} of {wanted} videos made and {self.outcome.scored} of {self._scores} scores computed"
+        left = (wanted - made) / wanted if wanted else 0.0
+        return disk_stop(code, str(self.folder), why, done, self.plan.estimate.disk_bytes * left)
 
     def _drain(self, why: str) -> None:
         self._draining = True
@@ -336,7 +328,7 @@ class Coordinator:
             self._index()
         if time_now - self._last_status >= STATUS_SECONDS or not self._pending:
             status = self.status("running")
-            with as_full_allows():
+            with as_disk_allows():
                 write_status(self.folder, status)
             self.watcher.progress(status)
             self._last_status = time_now
@@ -345,7 +337,7 @@ class Coordinator:
         """Index what has come. While another process reads the index, it waits in the spool for the next time."""
         self._last_ingest, self._new_envelopes = self.clock(), 0
         try:
-            with as_full_allows(self._stop_full):
+            with as_disk_allows(self._stop_for_disk):
                 self.outcome.left += self.ingest()
             self._told_lock = False
         except CannotStart as busy:

@@ -68,9 +68,8 @@ def load_file(path: Path) -> None:
     name = f"exvideo_bench_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     spec = importlib.util.spec_from_file_location(name, path) if path.suffix == ".py" else None
     if spec is None or spec.loader is None or not path.is_file():
-        raise UsageError(
-            "E-PLUGIN", f"{path.name} is not a Python file.", where=str(path), fix="name the path of a .py file"
-        )
+        what = f"{path.name} is not a Python file." if path.exists() else f"There is no file {path.name}."
+        raise UsageError("E-PLUGIN", what, where=str(path), fix="name the path of a .py file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:

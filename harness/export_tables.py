@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness import board_text, tables
+from harness.disk import writing
 from harness.errors import Refused, UsageError
 from harness.imported import load_all
 from harness.site_data import table_csv
@@ -81,8 +82,5 @@ def _table(found: Sequence[Submission], name: str) -> tables.Table:
 def _write(path: Path, text: str) -> None:
     from harness.spool import write_atomic
 
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(path):
         write_atomic(path, text.encode())
-    except OSError as error:
-        raise UsageError("E-OUTPUT", f"{path} cannot be written.", why=str(error), fix="a writable path") from error

@@ -27,7 +27,7 @@ from harness.shelf import keep, local
 from harness.spool import sync_folder
 from harness.tasks import Fault, GenerateTask
 from harness.video import read_master, write_master
-from harness.workbench import Workbench, fault_of
+from harness.workbench import Workbench
 
 
 class LoadFailed(Exception):
@@ -106,7 +106,7 @@ class GenerateStage:
             offered = {"protocol": self.bench.suite.suite.protocol}
             generator = call(spec.config.load, (self.bench.device,), offered)
         except Exception as error:
-            fault = fault_of(error, "load")
+            fault = self.bench.fault(error, "load")
             if not fault.retryable:
                 self.loaded = Loaded(spec.name, fault=fault)
             raise

@@ -57,6 +57,8 @@ def find_candidates(source: Path, suite: Suite) -> list[Candidate]:
         found = [_named(path, source, suite) for path in _videos_in(source)]
     elif source.is_file() and source.suffix.lower() in MANIFESTS:
         found = [_listed(row, number, source, suite) for number, row in enumerate(_rows(source), start=1)]
+    elif not source.exists():
+        raise _no_source(source, "there is no such file or folder")
     else:
         raise _no_source(source, f"it is neither a folder nor a manifest ({', '.join(MANIFESTS)})")
     if not found:

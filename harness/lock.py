@@ -7,20 +7,26 @@ import json
 import os
 import socket
 import sys
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
+from harness.disk import may_write
 from harness.errors import CannotStart
+from harness.paths import database, naming, spool
 
 LOCK_NAME = ".lock"
+# Folders of a results folder that a run writes into, and those whose folders of a hash it does.
+WRITTEN, HASHED = ("cache", "features", "imports", "runs", "spool", "tmp", "videos"), ("features", "videos")
 
 
 class FolderLock:
     """An exclusive lock on a results folder, held between ``with`` and its end.
 
     Raises:
-        CannotStart: E-LOCK, another process holds it; E-RESULTS, the folder cannot be written to (on entering).
+        CannotStart: E-LOCK, another process holds it; E-RESULTS, the folder or a folder in it cannot be written
+            to (on entering).
     """
 
     def __init__(self, results: Path) -> None:
@@ -42,6 +48,9 @@ class FolderLock:
         os.ftruncate(file, 0)
         os.write(file, json.dumps(_myself()).encode())
         self._file = file
+        if shut := next((place for place in _written(self.results) if place.exists() and not may_write(place)), None):
+            self.__exit__(None, None, None)
+            raise _unusable(shut, OSError("it may not be written to"))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -80,6 +89,14 @@ def _myself() -> dict[str, object]:
     return {"pid": os.getpid(), "host": socket.gethostname(), "started_at": started, "command": " ".join(sys.argv[1:])}
 
 
+def _written(results: Path) -> Iterator[Path]:
+    """What a run writes to in a results folder, of which a part may be somebody else's or on another disk."""
+    yield from (database(results).parent, database(results), spool(results) / "registry")
+    yield from (results / name for name in WRITTEN)
+    for name in HASHED:
+        yield from sorted((results / name).glob("*"))
+
+
 def _unusable(results: Path, error: OSError) -> CannotStart:
     return CannotStart(
         "E-RESULTS",
@@ -103,5 +120,5 @@ def _in_use(results: Path, holder: dict[str, object]) -> CannotStart:
         f"{results} is in use by {who}.",
         where=str(results / LOCK_NAME),
         why="one run per results folder",
-        fix="watch it: harness status   other folder: --results DIR",
+        fix=f"watch it: harness status{naming(results)}   other folder: --results DIR",
     )

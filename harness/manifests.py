@@ -58,6 +58,8 @@ def _lines(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
 def _document(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
         document = jsonread.load(text.encode())
+        if isinstance(document.value, dict) and "videos" not in document.value:
+            raise ManifestError("it is an object without 'videos', which would be the list of its rows")
         table = document.at("videos") if isinstance(document.value, dict) else document
         yield from enumerate((dict(node.mapping()) for node in table.items()), 1)
     except jsonread.JsonError as error:

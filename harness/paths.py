@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 from pathlib import Path
 
 DEFAULT_RESULTS = Path("results")
@@ -11,6 +12,19 @@ CACHE_VARIABLE = "HARNESS_CACHE"
 REMOTE = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "lustre", "gpfs", "beegfs", "ceph", "glusterfs", "fuse.glusterfs", "fuse.sshfs"}
 )
+
+
+def naming(results: Path) -> str:
+    """The option that names a results folder in a command typed here; empty for the one that is meant without it."""
+    if results.absolute() == DEFAULT_RESULTS.absolute():
+        return ""
+    return f" --results {shlex.quote(typed(results))}"
+
+
+def typed(path: Path) -> str:
+    """A path as one would type it in the current folder."""
+    whole = path.absolute()
+    return str(whole.relative_to(Path.cwd()) if whole.is_relative_to(Path.cwd()) else whole)
 
 
 def video_relpath(sha256: str) -> str:

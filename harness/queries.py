@@ -242,6 +242,12 @@ class Queries:
         rows = self._rows("SELECT source_sha256 FROM variants WHERE variant_key = ?", variant_key)
         return str(rows[0]["source_sha256"]) if rows else ""
 
+    def rows_with_videos(self, protocol_key: str) -> list[str]:
+        """The rows, such as ``mine@1``, that have videos under a protocol, whether or not their plugins are loaded."""
+        query = "SELECT DISTINCT name, revision FROM variants SEMI JOIN generations ON "
+        query += "generations.variant_key = variants.variant_key AND protocol_key = ? ORDER BY ALL"
+        return [f"{row['name']}@{row['revision']}" for row in self._rows(query, protocol_key)]
+
     def runs(self) -> list[RunRecord]:
         """Every run, oldest first."""
         columns = ", ".join(

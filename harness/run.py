@@ -14,8 +14,8 @@ from typing import Protocol
 
 import harness
 from harness.allowance import parse_allowance
-from harness.coordinator import Coordinator, Outcome, Watcher
-from harness.disk import as_full_allows
+from harness.coordinator import Coordinator, Watcher
+from harness.disk import as_disk_allows, disk_stop, is_full, is_shut
 from harness.engines.base import Engine
 from harness.engines.local import LocalEngine, WorkerSettings
 from harness.engines.parcels import bring_leftovers
@@ -23,11 +23,12 @@ from harness.environment import git_state, new_run_id
 from harness.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_PARTIAL
 from harness.lock import FolderLock
 from harness.machine import free_bytes
+from harness.outcome import Outcome
 from harness.paths import database, run_folder, scratch, spool
 from harness.plan import Have, Made, Plan, check_complete, check_disk, make_plan
 from harness.queries import RunRecord
 from harness.registry import MetricSpec, VariantSpec, source_digest
-from harness.shelf import set_shelf, shelf_of
+from harness.shelf import check_not_away, set_shelf, shelf_of
 from harness.spool import sweep
 from harness.status import now, write_status
 from harness.store import Store
@@ -85,7 +86,7 @@ def run(options: RunOptions, console: Console, engine: EngineFactory = LocalEngi
         if options.strict:
             check_complete(plan)
         return EXIT_DONE
-    with FolderLock(options.results):
+    with FolderLock(options.results), _told_of_the_disk(options.results):
         return _locked(options, wishes, console, engine)
 
 
@@ -114,7 +115,7 @@ def _locked(options: RunOptions, wishes: Wishes, console: Console, engine: Engin
     if seconds > CONFIRM_ABOVE_SECONDS and not options.yes and not console.confirm(question):
         return EXIT_INTERRUPTED
     record, outcome = _work(options, wishes, plan, have, console, engine)
-    with as_full_allows() if outcome.stopped else nullcontext():
+    with as_disk_allows() if outcome.stopped else nullcontext():
         console.summary(summarise(plan, read_scores(results, plan)), plan, outcome, record.run_id)
     if outcome.stopped:
         raise outcome.stopped
@@ -127,20 +128,22 @@ def _work(
     options: RunOptions, wishes: Wishes, plan: Plan, have: Have, console: Console, factory: EngineFactory
 ) -> tuple[RunRecord, Outcome]:
     results = options.results
-    record = _begin(results, wishes, plan, options.argv)
+    record = new_run_record(options.argv)
     coordinator = _coordinator(options, wishes, plan, have, console, factory, record.run_id)
     state = "interrupted"
     try:
+        _begin(results, wishes, plan, record)  # after the engine: what that refuses is no run
         with _signals(coordinator.interrupt):
             outcome = coordinator.run()
         _remove_half_written(results)  # of workers that died; the others have ended
-        with as_full_allows():
+        with as_disk_allows():
             outcome.left += _ingest(results, console, PATIENCE)  # what a reader of the index has kept out so far
         partial = "partial" if outcome.failed or outcome.left or outcome.stopped else "complete"
         state = "interrupted" if outcome.interrupted else partial
     finally:
+        coordinator.engine.close(kill=True)  # its workers, where the loop was not reached
         # Where not even this can be written, the next run finds that this one did not end cleanly.
-        with as_full_allows():
+        with as_disk_allows():
             with Store(results, wait=PATIENCE) as store:
                 store.record_run(dataclasses.replace(record, status=state, finished_at=now()))
             write_status(coordinator.folder, coordinator.status(state))
@@ -214,8 +217,11 @@ def look_up(results: Path, wishes: Wishes, limit: int | None) -> Have:
     variant_keys = [str(row.spec.key) for row in everything.runnable]
     with Store(results, wait=PATIENCE) as store:
         made = store.generations(keys)
+        videos = {g.gen_key: Made(g.video_sha256, g.frames_sha256, store.there(g.relpath)) for g in made}
+        if not any(video.present for video in videos.values()):
+            check_not_away(results, len(videos))
         return Have(
-            videos={g.gen_key: Made(g.video_sha256, g.frames_sha256, store.there(g.relpath)) for g in made},
+            videos=videos,
             scores=frozenset(store.have_scores(keys)),
             features={(f.gen_key, f.extractor_key): f.sha256 for f in store.features(keys)},
             set_scores=frozenset(
@@ -313,15 +319,13 @@ def new_run_record(argv: tuple[str, ...]) -> RunRecord:
     )
 
 
-def _begin(results: Path, wishes: Wishes, plan: Plan, argv: tuple[str, ...]) -> RunRecord:
-    record = new_run_record(argv)
+def _begin(results: Path, wishes: Wishes, plan: Plan, record: RunRecord) -> None:
     with Store(results, wait=PATIENCE) as store:
         for row in plan.runnable:
             store.record_variant(row.spec.key, variant_record(row.spec), source_digest(row.spec))
         for column in plan.columns:
             store.record_metric(column.key, metric_record(column.spec), source_digest(column.spec))
         store.record_run(record)
-    return record
 
 
 def _ingest(results: Path, console: Console, wait: float = BRIEFLY) -> int:
@@ -344,6 +348,17 @@ def _remove_half_written(results: Path) -> int:
     litter = list(folder.iterdir()) if folder.is_dir() else []
     shutil.rmtree(folder, ignore_errors=True)
     return len(litter) + len(sweep(spool(results)))
+
+
+@contextmanager
+def _told_of_the_disk(results: Path) -> Iterator[None]:
+    """What the loop itself does not meet: a disk that is full or read-only before its start or after its end."""
+    try:
+        yield
+    except OSError as error:
+        if not is_full(error) and not is_shut(error, results):
+            raise
+        raise disk_stop("E-DISK" if is_full(error) else "E-RESULTS", str(results), str(error)) from error
 
 
 @contextmanager

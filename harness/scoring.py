@@ -23,7 +23,7 @@ from harness.shelf import keep, local
 from harness.spool import write_atomic
 from harness.tasks import Fault, ScoreTask
 from harness.video import read_master
-from harness.workbench import Workbench, fault_of, trace_of
+from harness.workbench import Workbench, trace_of
 
 ROWS = "rows"
 
@@ -60,7 +60,7 @@ class ScoreStage:
             try:
                 features[spec.name] = self._features(task, clip, spec, share)
             except Exception as error:
-                self._note(task, fault_of(error, "score", spec.name), error, faults)
+                self._note(task, self.bench.fault(error, "score", spec.name), error, faults)
         return {"scores": len(scores), "features": features}, faults
 
     def extractor(self, name: str) -> tuple[ExtractorSpec, Extractor]:
@@ -87,7 +87,7 @@ class ScoreStage:
                 seconds = time.perf_counter() - started + (share if "flow" in spec.needs else 0.0)
                 record = score_record(self.bench.registry.metric_key(spec), spec, score, seconds)
             except Exception as error:
-                self._note(task, fault_of(error, "score", spec.name), error, faults)
+                self._note(task, self.bench.fault(error, "score", spec.name), error, faults)
                 continue
             yield record
 

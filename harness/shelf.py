@@ -16,6 +16,7 @@ from harness.errors import CannotStart, ItemError
 from harness.spool import write_atomic
 
 FILE = "artefacts.url"
+MARKER, MARK = ".exvideo-bench", b"artefacts"  # on every shelf; where it is not, the shelf is away and not empty
 KIND = re.compile(r"[A-Za-z][\w+.-]*:(:|//)")
 
 
@@ -48,6 +49,8 @@ class Shelf:
         try:
             if self._size(remote) == size:
                 return
+            if self._size(f"{root}/{MARKER}") is None:  # nothing is put into the folder where a disk is mounted
+                raise FileNotFoundError(f"{MARKER} is not there, so it is another place or a disk that is away")
             filesystem.makedirs(remote.rpartition("/")[0], exist_ok=True)
             filesystem.put_file(str(local), remote)
             if (found := self._size(remote)) != size:
@@ -75,7 +78,8 @@ class Shelf:
         """The relative paths of everything on the shelf, or below one folder of it, from one listing.
 
         Raises:
-            CannotStart: E-ARTEFACTS, it cannot be listed.
+            CannotStart: E-ARTEFACTS, it cannot be listed, or is not there: an unmounted disk must not read as a shelf
+                with nothing on it, whose videos would all be made again.
         """
         filesystem, root = self._place
         place = f"{root}/{below}".rstrip("/")
@@ -84,7 +88,10 @@ class Shelf:
             found = filesystem.find(place) if filesystem.exists(place) else []
         except Exception as error:
             raise unusable(self.url, error) from error
-        return frozenset(str(path)[len(root) :].lstrip("/") for path in found)
+        names = frozenset(str(path)[len(root) :].lstrip("/") for path in found)
+        if MARKER not in names:
+            raise _away(self.url)
+        return names
 
     def write(self, relpath: str, data: bytes) -> None:
         """Put a small file on the shelf, in place of what was there.
@@ -139,8 +146,8 @@ class Shelf:
         filesystem, root = self._place
         try:
             filesystem.makedirs(root, exist_ok=True)
-            filesystem.pipe_file(f"{root}/.exvideo-bench", b"artefacts")
-            if filesystem.cat_file(f"{root}/.exvideo-bench") != b"artefacts":
+            filesystem.pipe_file(f"{root}/{MARKER}", MARK)
+            if filesystem.cat_file(f"{root}/{MARKER}") != MARK:
                 raise OSError("what was written is not what is read")
         except Exception as error:
             raise unusable(self.url, error) from error
@@ -206,6 +213,26 @@ def set_shelf(results: Path, url: str) -> None:
     write_atomic(results / FILE, url.encode() + b"\n")
 
 
+def check_not_away(results: Path, recorded: int) -> None:
+    """See that the disk of ``recorded`` videos, of which none is in the folder, is not merely absent.
+
+    Raises:
+        CannotStart: E-RESULTS, the folder of videos is empty, as the place of a disk is that is not mounted, or leads
+            nowhere. A folder that is gone was deleted on purpose.
+    """
+    videos = results / "videos"
+    nowhere = videos.is_symlink() and not videos.exists()
+    empty = videos.is_dir() and not any(videos.iterdir())
+    if recorded and (nowhere or empty) and shelf_of(results) is None:
+        raise CannotStart(
+            "E-RESULTS",
+            f"None of {recorded} videos on record is here.",
+            where=str(videos),
+            why="it leads nowhere" if nowhere else "the folder is empty, as where a disk is not mounted",
+            fix="mount the disk; if they were deleted on purpose, delete this too: then they are made again",
+        )
+
+
 def local(results: Path, relpath: str) -> Path:
     """The local path of an artefact, fetched from the shelf if it is only there; it may be absent from both.
 
@@ -222,6 +249,17 @@ def keep(results: Path, relpath: str) -> None:
     """Upload an artefact that was just written, if there is a shelf."""
     if shelf := shelf_of(results):
         shelf.put(results, relpath)
+
+
+def _away(url: str) -> CannotStart:
+    return CannotStart(
+        "E-ARTEFACTS",
+        "The shelf of this results folder is not there.",
+        where=url,
+        why=f"it has no {MARKER}, as every shelf has: a disk that is not mounted, a folder that was moved or emptied",
+        fix=f"bring it back; or write its new address into {FILE} in the results folder; "
+        f"or delete {FILE}, and what is only there is made again",
+    )
 
 
 def _failed(done: str, relpath: str, url: str, error: Exception) -> ItemError:

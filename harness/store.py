@@ -6,12 +6,8 @@ batch and closed, so that another terminal waits milliseconds. Nothing here is a
 
 from __future__ import annotations
 
-import errno
 import json
-import os
-import re
 import tempfile
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -25,13 +21,16 @@ from typing import Any
 import duckdb
 
 from harness import index_extent, queries
+from harness.connection import connect, explain, newer, unwritable
+from harness.disk import may_write
 from harness.envelopes import KEYS, TABLES, Row, artefact_of, rows_of, task_of
-from harness.errors import CannotStart, Refused
+from harness.errors import Refused
 from harness.keys import canonical_json, sha256_file
 from harness.model import Suite
 from harness.paths import database, run_folder, spool
 from harness.queries import RunRecord
 from harness.score_rows import insert_scores
+from harness.shelf import check_not_away
 from harness.spool import (
     Envelope,
     Refusal,
@@ -63,12 +62,15 @@ class Ingested:
 class Store(queries.Queries):
     """The index of one results folder, open between ``with`` and its end.
 
+    In a folder that may not be written to, such as a colleague's, it is opened as it stands, for reading alone.
+
     Args:
         results: the results folder; the database lies in its ``cache``.
         wait: seconds to wait for another process to close the database.
 
     Raises:
-        CannotStart: E-LOCK, the database stays in use; E-STORE, it is damaged, or was made by a newer release.
+        CannotStart: E-LOCK, the database stays in use; E-STORE, it is damaged, or was made by a newer release;
+            E-RESULTS, it would have to be written and may not be.
     """
 
     def __init__(self, results: Path, *, wait: float = 5.0) -> None:
@@ -76,10 +78,15 @@ class Store(queries.Queries):
         self.path = database(results)
         self.wait = wait
         self.rebuilt: Ingested | None = None
+        self.read_only = not all(may_write(place) for place in (results, self.path.parent, self.path))
 
     def __enter__(self) -> Store:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.connection = _connect(self.path, self.wait)
+        if self.read_only:
+            if not self.path.is_file():
+                raise unwritable(self.path, "it is not there, and cannot be made")
+        else:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.connection = connect(self.path, self.wait, read_only=self.read_only)
         try:
             self._prepare()
         except BaseException:
@@ -144,6 +151,7 @@ class Store(queries.Queries):
     def rebuild(self) -> Ingested:
         """Index again everything that archives, spool and run files hold. Repeating it changes nothing."""
         found, refused = read_archives(spool(self.results))
+        check_not_away(self.results, sum(envelope.kind == "generation" for envelope in found))
         waiting = self.ingest_spool()
         done = self.ingest(found)
         for path in sorted((self.results / "runs").glob(f"*/{RUN_FILE}")):
@@ -208,14 +216,19 @@ class Store(queries.Queries):
         self.connection.execute("SET TimeZone = 'UTC'")
         tables = {row["name"] for row in self._rows("SELECT table_name AS name FROM information_schema.tables")}
         if "meta" in tables:
-            version = int(self._rows("SELECT value FROM meta WHERE key = 'schema_version'")[0]["value"])
+            # None where an earlier rebuild did not come to its end: it is done again.
+            held = self._rows("SELECT value FROM meta WHERE key = 'schema_version'")
+            version = int(held[0]["value"]) if held else 0
             if version > SCHEMA_VERSION:
-                raise _newer(self.path, version)
+                raise newer(self.path, version, SCHEMA_VERSION)
             if version == SCHEMA_VERSION and index_extent.covers(self.connection, self.results):
                 return
+        if self.read_only:
+            raise unwritable(self.path, "it is not of this release's form, and cannot be made again")
         with self._transaction():
             self._create()
         self.rebuilt = self.rebuild()
+        self.connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", [str(SCHEMA_VERSION)])
 
     def _create(self) -> None:
         """Make an empty index, in place of an older release's if there is one."""
@@ -224,7 +237,6 @@ class Store(queries.Queries):
         for row in self._rows("SELECT table_name AS name FROM duckdb_tables()"):
             self.connection.execute(f'DROP TABLE "{row["name"]}"')
         self.connection.execute(files("harness").joinpath("schema.sql").read_text(encoding="utf-8"))
-        self.connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", [str(SCHEMA_VERSION)])
 
     def _check_artefact(self, payload: Mapping[str, Any]) -> None:
         """Raises ValueError when the file that an envelope stands for is not there as described."""
@@ -317,7 +329,7 @@ class Store(queries.Queries):
             # A failed COMMIT has rolled back already and the connection says so; the first error is the one to tell.
             with suppress(duckdb.Error):
                 self.connection.execute("ROLLBACK")
-            raise _explain(error, self.path) from error
+            raise explain(error, self.path) from error
         except BaseException:
             self.connection.execute("ROLLBACK")
             raise
@@ -333,57 +345,3 @@ def _on_conflict(table: str) -> str:
         return "ON CONFLICT DO NOTHING"
     changes = ", ".join(f"{name} = excluded.{name}" for name in TABLES[table] if name not in KEYS[table])
     return f"ON CONFLICT DO UPDATE SET {changes} WHERE excluded.created_at > {table}.created_at"
-
-
-def _connect(path: Path, wait: float) -> duckdb.DuckDBPyConnection:
-    deadline, pause = time.monotonic() + wait, 0.01
-    while True:
-        try:
-            return duckdb.connect(str(path), config={"threads": 1})
-        except duckdb.Error as error:
-            if "lock" not in str(error).lower():
-                raise _explain(error, path) from error
-            if time.monotonic() + pause > deadline:
-                raise _locked(path, str(error)) from error
-        time.sleep(pause)
-        pause = min(2 * pause, 0.5)
-
-
-def _explain(error: duckdb.Error, path: Path) -> CannotStart:
-    if os.strerror(errno.ENOSPC) in str(error):
-        return CannotStart(
-            "E-DISK",
-            "There is no space left for the index.",
-            where=str(path),
-            why="everything finished is safe in the spool",
-            fix="free some space and run the same command again",
-        )
-    return CannotStart(
-        "E-STORE",
-        "The index cannot be used.",
-        where=str(path),
-        why=str(error).splitlines()[0],
-        fix="delete this file: it is made again from the spool, nothing is lost",
-    )
-
-
-def _newer(path: Path, version: int) -> CannotStart:
-    return CannotStart(
-        "E-STORE",
-        "The index was made by a newer release.",
-        where=str(path),
-        why=f"its schema is version {version}, this release knows {SCHEMA_VERSION}",
-        fix="update exvideo-bench, or use another folder: --results DIR",
-    )
-
-
-def _locked(path: Path, text: str) -> CannotStart:
-    found = re.search(r"held in (.*?) \(PID (\d+)\)", text)
-    holder = f"process {found[2]} ({found[1]})" if found else "another process"
-    return CannotStart(
-        "E-LOCK",
-        f"{path.name} is in use by {holder}.",
-        where=str(path),
-        why="one process at a time can open the index",
-        fix="wait for it, watch it with harness status, or use another folder: --results DIR",
-    )

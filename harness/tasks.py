@@ -141,7 +141,8 @@ _KINDS: dict[str, type[Any]] = {t.kind: t for t in (GenerateTask, ScoreTask, Ref
 class Fault:
     """One thing that went wrong inside a task; ``subject`` is the metric or extractor, or empty for the task.
 
-    ``killed`` says that the worker was ended by signal 9, as Linux does to a process when memory runs out.
+    ``fix`` is what to do, where that is known. ``killed`` says that the worker was ended by signal 9, as Linux does to
+    a process when memory runs out.
     """
 
     stage: str  # load | generate | encode | score | aggregate
@@ -150,6 +151,7 @@ class Fault:
     retryable: bool = False
     subject: str = ""
     killed: bool = False
+    fix: str = ""
 
 
 @dataclass(frozen=True)

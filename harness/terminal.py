@@ -24,7 +24,7 @@ from rich.text import Text
 import harness
 from harness import calibration_text
 from harness.calibration import Calibration, folded_name
-from harness.coordinator import Failed, Outcome
+from harness.outcome import Failed, Outcome
 from harness.plan import Plan, Row
 from harness.ranks import MIN_ITEMS_FOR_RANKS
 from harness.status import Status
@@ -33,8 +33,10 @@ from harness.table_text import with_arrow
 from harness.tasks import Event
 from harness.terminal_text import (
     MANY_ALIKE,
+    alike,
     cell_text,
     decimals_for,
+    failure_lines,
     footnotes,
     note_of,
     outcome_line,
@@ -58,10 +60,12 @@ class TextConsole:
         self.out = _rich(sys.stdout)
         self.err = _rich(sys.stderr)
         self.bars = _Bars(self.err) if self.err.is_terminal else _Lines(self.err)
+        self.same_place = ""
+        self.told: set[tuple[str, ...]] = set()
 
     def header(self, wishes: Wishes, results: Path) -> None:
         """Version, suite and folder."""
-        suite = wishes.suite.suite
+        suite, self.same_place = wishes.suite.suite, wishes.same_place
         self.err.print(
             f"exvideo-bench {harness.__version__} · suite {suite.label} "
             f"({len(suite.items)} items × {len(suite.seeds)} seed{'s' * (len(suite.seeds) != 1)}) · "
@@ -98,8 +102,10 @@ class TextConsole:
         pass
 
     def failed(self, failed: Failed) -> None:
-        """A piece of work was given up."""
-        self.bars.say(Text(f"{failed.code}  {failed.label}: {failed.message}", style="red"))
+        """A piece of work was given up. What happens alike to many videos is told once, and counted at the end."""
+        if alike(failed) not in self.told:
+            self.told.add(alike(failed))
+            self.bars.say(Text(f"{failed.code}  {failed.label}: {failed.message}", style="red"))
 
     def progress(self, status: Status) -> None:
         """Move the bars, or say where the run is."""
@@ -116,13 +122,12 @@ class TextConsole:
         if not run_id:
             return  # nothing was done, and the plan said so
         self.err.print()
-        for failed in outcome.failed[:10]:
-            self.err.print(Text(f"{failed.code}  {failed.label}: {failed.message}"))
-        if len(outcome.failed) > 10:
-            self.err.print(f"… and {len(outcome.failed) - 10} more failures")
+        for line in failure_lines(outcome.failed):
+            self.err.print(Text(line), soft_wrap=True)
         self.err.print(outcome_line(summary, plan, outcome, run_id))
-        again = "run the same command again to go on" if outcome.left or outcome.failed else "harness publish --local"
-        self.err.print(f"next   {again}")
+        publish = f"harness publish --local{self.same_place}"
+        again = "run the same command again to go on" if outcome.unfinished else publish
+        self.err.print(Text(f"next   {again}"), soft_wrap=True)
 
     def _table(self, summary: Summary) -> None:
         ranks = "" if summary.ranked else f" · below {MIN_ITEMS_FOR_RANKS} items: no ranks"

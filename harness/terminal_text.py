@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from harness.coordinator import Outcome
+from harness.outcome import Failed, Outcome
 from harness.plan import Plan
 from harness.status import Status
 from harness.summary import Cell, Summary
 from harness.table_text import counted
 
+MOST_REASONS = 10  # that things failed for, in the summary
 MANY_ALIKE = 3  # more rows than these that are skipped for one reason are one line
 
 
@@ -57,6 +58,28 @@ def outcome_line(summary: Summary, plan: Plan, outcome: Outcome, run_id: str) ->
         parts.append(f"{counted(len(summary.skipped), 'variant')} skipped")
     state = " interrupted, nothing lost" if outcome.interrupted else ""
     return f"{', '.join(parts)} · run {run_id[:8]}{state}"
+
+
+def alike(failed: Failed) -> tuple[str, ...]:
+    """What is equal in failures that are told together: what went wrong, for which row and metric."""
+    return (failed.code, failed.row, failed.subject, failed.stage, failed.message)
+
+
+def failure_lines(failures: Sequence[Failed]) -> list[str]:
+    """What was given up: each reason once, with its count, what to do, and the log that has the traceback."""
+    groups: dict[tuple[str, ...], list[Failed]] = {}
+    for failed in failures:
+        groups.setdefault(alike(failed), []).append(failed)
+    lines = []
+    for found in list(groups.values())[:MOST_REASONS]:
+        first, pad = found[0], " " * (len(found[0].code) + 2)
+        of = f"{first.subject} on {len(found)} videos of {first.row}" if first.row else f"{len(found)} times"
+        many = f"{of}, {first.label} first".strip()
+        lines.append(f"{first.code}  {first.label if len(found) == 1 else many}: {first.message}")
+        lines += [f"{pad}{word:<5}{text}" for word, text in (("Fix", first.fix), ("Log", first.log)) if text]
+    if len(groups) > MOST_REASONS:
+        lines.append(f"… and {len(groups) - MOST_REASONS} more reasons")
+    return lines
 
 
 def footnotes(summary: Summary) -> list[str]:

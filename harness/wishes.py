@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -14,7 +15,7 @@ from harness.flow_choice import chosen as chosen_flow
 from harness.imported import load_all
 from harness.machine import Machine, look, with_gpus_elsewhere
 from harness.model import Weight
-from harness.paths import DEFAULT_RESULTS
+from harness.paths import DEFAULT_RESULTS, naming, typed
 from harness.plan import MIN_SET_ITEMS, Column, Skip, missing_weights, protocol_skip, skip_of
 from harness.redo import parse_redo, variants_of
 from harness.reference_folder import VARIABLE, with_reference
@@ -67,6 +68,7 @@ class Wishes:
     columns: tuple[Column, ...]
     notes: tuple[str, ...]
     redo: Mapping[str, frozenset[str]] = field(default_factory=dict)  # the items to make again, by variant
+    same_place: str = ""  # the options that name the same folder, suite and plugins in another command
 
 
 def resolve_wishes(options: RunOptions, machine: Callable[[], Machine] = look) -> Wishes:
@@ -87,6 +89,7 @@ def resolve_wishes(options: RunOptions, machine: Callable[[], Machine] = look) -
     chosen = chosen_variants(registry, options.variants or variants_of(options.redo) or None, suite)
     slugs = [item.slug for item in suite.suite.items[: options.limit]]
     redo = parse_redo(options.redo, [spec.name for spec in chosen], slugs, suite.suite.name)
+    check_redo(registry, redo)
     notes = [f"{broken.source} was not loaded: {broken.reason}" for broken in registry.broken]
     metrics, added = chosen_metrics(registry, options.metrics)
     notes += added
@@ -99,7 +102,26 @@ def resolve_wishes(options: RunOptions, machine: Callable[[], Machine] = look) -
         if not skip.reason:
             check_weights(spec.needs.weights, spec.name)
     columns = tuple(make_column(registry, spec, suite, options.limit) for spec in metrics)
-    return Wishes(suite, registry, found, variants, columns, tuple(notes), redo)
+    return Wishes(suite, registry, found, variants, columns, tuple(notes), redo, same_place(options))
+
+
+def same_place(options: RunOptions) -> str:
+    """What another command needs in order to speak of the same results, as it is typed in the current folder."""
+    suite = "" if options.suite == RunOptions.suite else f" --suite {shlex.quote(options.suite)}"
+    plugins = [f" --plugin {shlex.quote(typed(path))}" for path in options.plugins]
+    return naming(options.results) + suite + "".join(plugins)
+
+
+def check_redo(registry: Registry, redo: Iterable[str]) -> None:
+    """Raises UsageError E-IMPORTED for a row that cannot be made again, because its videos came from elsewhere."""
+    for spec in (registry.variants[name] for name in redo):
+        if spec.imported:
+            raise UsageError(
+                "E-IMPORTED",
+                f"--redo: the videos of {spec.name} were made elsewhere.",
+                fix=f"other videos of the same items are a row of their own: "
+                f"harness import SOURCE --as {spec.name} --revision {spec.revision + 1}",
+            )
 
 
 def check_limit(limit: int | None, items: int) -> None:

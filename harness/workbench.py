@@ -8,12 +8,12 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.disk import is_full
+from harness.disk import is_full, is_shut
 from harness.errors import HarnessError, ItemError
 from harness.memory import ran_out
 from harness.model import Item
@@ -56,8 +56,14 @@ class Workbench:
         write_envelope(spool(self.results) / self.run_id / self.worker, name, {**payload, **stamp})
         self.written += 1
 
+    def fault(self, error: BaseException, stage: str, subject: str = "") -> Fault:
+        """An exception as `fault_of` has it; one that says that the results folder is closed to writing, as such."""
+        return fault_of(error, stage, subject, self.results)
+
     def failure(self, task: Task, fault: Fault, trace: str) -> None:
-        """Record one failed attempt at a task, or at one metric or extractor of it."""
+        """Record one failed attempt at a task, or at one metric or extractor of it; the log has its traceback too."""
+        with suppress(OSError):
+            print(f"{fault.code}  {task.label} {fault.subject}\n{trace}", file=sys.stderr, flush=True)
         key = f"{task.id}:{fault.subject}" if fault.subject else task.id
         self.envelope(
             f"failure-{task.attempt}-{key}".replace(":", "-"),
@@ -99,11 +105,18 @@ class Workbench:
             Path(name).unlink(missing_ok=True)
 
 
-def fault_of(error: BaseException, stage: str, subject: str = "") -> Fault:
-    """Give an exception its stable code, and say whether trying again can help."""
+CODES = {"load": "E-LOAD", "generate": "E-GENERATE", "encode": "E-ENCODE"}
+
+
+def fault_of(error: BaseException, stage: str, subject: str = "", results: Path | None = None) -> Fault:
+    """Give an exception its stable code, and say whether trying again can help.
+
+    ``results`` is the folder that nothing can be stored without.
+    """
     if isinstance(error, HarnessError):
         text = "  ".join(part for part in (error.what, error.where, error.why) if part)
-        return Fault(stage, error.code, text, isinstance(error, ItemError) and error.retryable, subject)
+        retryable = isinstance(error, ItemError) and error.retryable
+        return Fault(stage, error.code, text, retryable, subject, fix=error.fix)
     text = f"{type(error).__name__}: {error}"
     if ran_out(error):
         return Fault(stage, "E-MEMORY", text, True, subject)
@@ -111,7 +124,9 @@ def fault_of(error: BaseException, stage: str, subject: str = "") -> Fault:
         return Fault(stage, "E-DISK", text, False, subject)
     if isinstance(error, OSError) and error.errno in (errno.EIO, errno.ESTALE, errno.ETIMEDOUT):
         return Fault(stage, "E-IO", text, True, subject)
-    return Fault(stage, {"load": "E-LOAD", "generate": "E-GENERATE"}.get(stage, "E-SCORE"), text, False, subject)
+    if is_shut(error, results):
+        return Fault(stage, "E-RESULTS", text, False, subject)
+    return Fault(stage, CODES.get(stage, "E-SCORE"), text, False, subject)
 
 
 def trace_of(error: BaseException) -> str:

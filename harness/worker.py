@@ -43,7 +43,7 @@ from harness.tasks import (
     dump_event,
     parse_task,
 )
-from harness.workbench import Workbench, fault_of, trace_of
+from harness.workbench import Workbench, trace_of
 
 EXIT_ORPHAN = 9
 # When garbage is looked for: a model brings a million objects that stay, and what is large goes without being found.
@@ -93,7 +93,7 @@ class Worker:
             return error.fault, ""
         stages = {"score": "score", "reference": "aggregate", "aggregate": "aggregate"}
         stage = self.generating.stage if isinstance(task, GenerateTask) else stages[task.kind]
-        return fault_of(error, stage), trace_of(error)
+        return self.bench.fault(error, stage), trace_of(error)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -59,6 +59,7 @@ def command(
     A video is a line of the file. Rows with graded faults go into one file, the suite's calibration. Of several
     variants, those without results are left out; one that is named alone must have some.
     """
+    from harness.disk import writing
     from harness.export_tables import export_table
     from harness.paths import published
     from harness.published_at import writable
@@ -72,7 +73,7 @@ def command(
         click.echo(text, nl=False) if out is None else click.echo(f"wrote {out}", err=True)
         return
     place = out or published(results)
-    with writable(place) as folder:
+    with writable(place) as folder, writing(folder):
         for path, result in export_files(variants, suite, results, folder, plugins):
             counts = {"videos": len(result["rows"]), "metrics": len(result["metrics"]), "bytes": path.stat().st_size}
             name = f"{place}/{path.relative_to(folder)}"
@@ -124,14 +125,17 @@ def export_files(
             result["variant"].update(provenance(spec))
             wrote += 1
             yield write_result(out, result), result
+        held = store.rows_with_videos(loaded.suite.protocol.key)
     if faults:
         yield write_calibration(out, faults)
     if not wrote and not faults:
+        unknown = [row for row in held if row.partition("@")[0] not in registry.variants]
         raise Refused(
             "E-RESULT",
-            f"There are no results on {loaded.suite.label}.",
+            f"There are no results on {loaded.suite.label}" + (" of any row that is known here." if unknown else "."),
             where=str(results),
-            fix=f"harness run --suite {loaded.suite.label}",
+            why=f"there are videos of {', '.join(unknown)}, whose plugin is not loaded" if unknown else "",
+            fix="name it: --plugin FILE" if unknown else f"harness run --suite {loaded.suite.label}",
         )
 
 
@@ -154,12 +158,17 @@ def provenance(spec: VariantSpec) -> dict[str, Any]:
 @contextmanager
 def _open(results: Path) -> Iterator[Any]:
     """The index with everything indexed that is in the spool; the folder's lock is held while that is done."""
+    from harness.disk import may_write
     from harness.errors import Refused
     from harness.lock import FolderLock
     from harness.store import Store
 
     if not results.is_dir():
         raise Refused("E-RESULT", f"There is no results folder {results}.", fix="harness run, or --results DIR")
+    if not may_write(results):  # as it stands: there can be no run that has it
+        with Store(results) as store:
+            yield store
+        return
     with FolderLock(results), Store(results) as store:
         store.ingest_spool()
         yield store

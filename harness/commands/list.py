@@ -8,21 +8,22 @@ from typing import Any
 
 import click
 
-from harness.commands.options import JSON, PLUGIN
+from harness.commands.options import JSON, PLUGIN, RESULTS
 
 Records = list[dict[str, Any]]
 
 
 @click.command("list")
 @click.argument("kind", type=click.Choice(["variants", "metrics", "suites", "extractors"]))
+@RESULTS
 @JSON
 @PLUGIN
-def command(kind: str, as_json: bool, plugins: tuple[Path, ...]) -> None:
-    """List variants, metrics, suites or extractors."""
-    from harness.registry import load_plugins
+def command(kind: str, results: Path, as_json: bool, plugins: tuple[Path, ...]) -> None:
+    """List variants, those imported into the results folder too, metrics, suites or extractors."""
+    from harness.imported import load_all
     from harness.terminal import emit, print_table
 
-    registry = load_plugins(plugins)
+    registry = load_all(results, plugins)
     listers: dict[str, Callable[[Any], Records]] = {
         "variants": _variants,
         "metrics": _metrics,

@@ -37,12 +37,15 @@ def command(
     A variant or metric is a file NAME.py that works, with its test. A suite is a folder NAME; after a change to its
     suite.toml the same command without --images writes the digests of the new version.
     """
+    from harness.disk import writing
+
     _check(kind, {"from": ("variant", parent), "set": ("metric", of_sets), "images": ("suite", images)})
     _check(kind, {"like": ("suite", like)})
-    if kind == "suite":
-        _suite(out / name, images, like)
-        return
-    paths, suite = _files(kind, name, parent, of_sets, out)
+    with writing(out):
+        if kind == "suite":
+            _suite(out / name, images, like)
+            return
+        paths, suite = _files(kind, name, parent, of_sets, out)
     for path in paths:
         click.echo(f"wrote {path} ({len(path.read_text(encoding='utf-8').splitlines())} lines)")
     file, on = shlex.quote(str(paths[0])), f" --suite {suite}" if suite else ""

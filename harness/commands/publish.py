@@ -97,23 +97,23 @@ def _refuse_both(single: Path | None, serve: int | None) -> None:
 def _publish(files: list[Path], masters: Path, out: Path, media: str) -> PublishReport:
     from typing import cast
 
+    from harness.disk import writing
     from harness.render import MediaChoice, publish
     from harness.shelf import shelf_of
 
     at_hand = masters.is_dir() or shelf_of(masters.parent) is not None
-    return publish(files, masters if at_hand else None, out, cast(MediaChoice, media))
+    with writing(out):
+        return publish(files, masters if at_hand else None, out, cast(MediaChoice, media))
 
 
 def _write_single(site: Path, page: str, target: Path) -> None:
+    from harness.disk import writing
     from harness.site_single import single_file
     from harness.spool import write_atomic
 
     data = single_file(site, page)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+    with writing(target, "a path in a folder that you may write to"):
         write_atomic(target, data)
-    except OSError as error:
-        raise UsageError("E-OUTPUT", f"{target} cannot be written.", why=str(error), fix="a writable path") from error
 
 
 def _show(page: Path, serve: int | None, *, show: bool) -> None:

@@ -26,7 +26,7 @@ def command(
     A calibration is that of the results folder, or the published one; its name is the suite's.  [default: calibration]
     """
     from harness.errors import UsageError
-    from harness.registry import load_plugins
+    from harness.imported import load_all
     from harness.terminal import emit
 
     if kind == "calibration":
@@ -38,7 +38,7 @@ def command(
     if kind == "suite":
         record = _suite(name)
     else:
-        registry = load_plugins(plugins)
+        registry = load_all(results, plugins)
         bare = name.partition("@")[0]
         found = registry.variant(bare) if kind == "variant" else registry.metric(bare)
         record = _variant(registry, found) if kind == "variant" else _metric(registry, found)

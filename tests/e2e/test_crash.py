@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -118,6 +120,14 @@ TEST_FILL=results/filler run "$@"
 rm results/filler
 run "$@"
 mount -o remount,ro "$PWD"; "$@" > "$DONE/ro" 2>&1; echo "exit $?" >> "$DONE/ro"
+"$PYTHON" -c "$READER" "$PLUGIN" > "$DONE/reader" 2>&1
+"""
+READER = """
+import sys
+from harness.cli import run_app
+print("exit", run_app(["export", "--plugin", sys.argv[1], "--variants", "test-fills", "--format", "csv"]))
+for wanted in (["export", "--plugin", sys.argv[1], "--variants", "test-fills"], ["new", "variant", "my-row"]):
+    print("exit", run_app(wanted), flush=True)
 """
 
 
@@ -129,7 +139,8 @@ def test_a_disk_that_fills_up_or_is_read_only_stops_the_run_with_its_reason(tmp_
     command = ["unshare", "--map-root-user", "--mount", "sh", "-c", ROOM, "sh", str(room), *HARNESS, *asked, "--json"]
     if shutil.which("unshare") is None:
         pytest.skip("needs unshare, to mount a small disk without being root")
-    ended = subprocess.run(command, env={**os.environ, "DONE": str(done)}, check=False, timeout=280)
+    told = {"DONE": str(done), "PYTHON": sys.executable, "READER": READER, "PLUGIN": str(PLUGIN)}
+    ended = subprocess.run(command, env={**os.environ, **told}, check=False, timeout=280)
     if ended.returncode == 77:
         pytest.skip("this machine does not let a user mount a small disk")
     out, err, read_only = ((done / name).read_text() for name in ("out", "err", "ro"))
@@ -141,3 +152,7 @@ def test_a_disk_that_fills_up_or_is_read_only_stops_the_run_with_its_reason(tmp_
     assert (last["made"] + last["reused"], last["failed"]) == (3, 0)
     assert "E-RESULTS" in read_only
     assert read_only.splitlines()[-1] == "exit 4"
+    reader = (done / "reader").read_text()
+    assert re.findall(r"exit \d|E-[A-Z]+", reader) == ["exit 0", "E-OUTPUT", "exit 2", "E-OUTPUT", "exit 2"], reader
+    assert "mini@1,test-fills,1" in reader, "a finished board can be read where nothing can be written"
+    assert "Read-only file system" in reader

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from harness.contracts import Generator
-from harness.coordinator import Failed
 from harness.model import Frames, Item, Needs, Protocol, Suite
+from harness.outcome import Failed
 from harness.plan import RUNS, Column, Have, Plan, Skip, make_plan
 from harness.registry import MetricSpec, VariantSpec
 from harness.status import Status

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from harness import coordinator
-from harness.coordinator import Coordinator, Outcome
+from harness.coordinator import Coordinator
 from harness.engines.fake import FakeEngine
 from harness.errors import CannotStart
+from harness.outcome import Outcome
 from harness.plan import RUNS, Have, Made, Plan, make_plan
 from harness.spool import read_envelopes
 from harness.status import read_latest
@@ -364,3 +365,31 @@ def test_a_second_making_is_told_and_neither_counted_nor_measured_as_a_result(tm
     ]
     assert [("equal" in note, "differs" in note) for note in run.watch.notes] == [(True, False), (False, True)]
     assert run.watch.states[-1].videos_done == run.watch.states[-1].videos_total == 2
+
+
+def test_what_an_interrupt_leaves_unmeasured_is_still_to_do(tmp_path: Path) -> None:
+    def do(task: Task) -> Event:
+        run.coordinator.interrupt()
+        return work(task)
+
+    run = Run(tmp_path, plan(names=["a"], items=1), do)
+    outcome = run.go()
+    assert (outcome.made, outcome.scored, outcome.left) == (1, 0, 1), "the video in hand is not measured any more"
+    assert outcome.unfinished
+
+    run = Run(tmp_path / "set", plan(names=["a"], columns=SET), do)
+    outcome = run.go()
+    assert (outcome.made, outcome.scored, outcome.left) == (0, 0, 3 + 1), "three videos and the set"
+
+
+def test_a_failure_has_the_log_of_its_worker_and_what_to_do(tmp_path: Path) -> None:
+    def do(task: Task) -> Event:
+        wrong = dataclasses.replace(fault("E-VIDEO"), fix="delete it")
+        return Event("failed", task, "generate-0", faults=(wrong,)) if isinstance(task, GenerateTask) else work(task)
+
+    run = Run(tmp_path, plan(names=["a"], items=1), do)
+    log = run.coordinator.folder / "generate-0.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("Traceback")
+    (failed,) = run.go().failed
+    assert (failed.row, failed.fix, failed.log) == ("a", "delete it", str(log))

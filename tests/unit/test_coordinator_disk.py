@@ -62,7 +62,8 @@ def test_a_part_of_a_measurement_that_meets_a_full_disk_stops_the_run(tmp_path: 
     outcome = Run(tmp_path, plan(names=["a"], columns=SET), do).go()
     assert outcome.stopped
     assert outcome.stopped.code == "E-DISK"
-    assert (outcome.scored, outcome.left) == (1, 2)
+    assert (outcome.scored, outcome.left) == (1, 3), "two videos to measure and the set"
+    assert "with 3 of 3 videos made and 1 of 4 scores computed" in outcome.stopped.what
 
 
 def test_any_other_fault_of_the_coordinators_is_a_bug_and_not_a_full_disk(tmp_path: Path) -> None:
@@ -74,3 +75,26 @@ def test_any_other_fault_of_the_coordinators_is_a_bug_and_not_a_full_disk(tmp_pa
     run.coordinator.ingest = broken
     with pytest.raises(OSError, match="Permission denied"):
         run.go()
+
+
+def test_a_folder_that_is_closed_to_writing_stops_the_run_under_its_own_name(tmp_path: Path) -> None:
+    def do(task: Task) -> Event:
+        return Event("failed", task, "fake", faults=(fault("E-RESULTS", stage="encode"),))
+
+    outcome = Run(tmp_path, plan(names=["a"]), do).go()
+    assert outcome.stopped
+    assert outcome.stopped.code == "E-RESULTS"
+    assert "with 0 of 3 videos made and 0 of 3 scores computed" in outcome.stopped.what
+    assert "writable" in outcome.stopped.fix
+
+
+def test_a_disk_that_became_read_only_is_no_bug_of_ours(tmp_path: Path) -> None:
+    run = Run(tmp_path, plan(names=["a"], items=1))
+
+    def shut() -> int:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    run.coordinator.ingest = shut
+    stopped = run.go().stopped
+    assert stopped
+    assert (stopped.code, stopped.exit_status) == ("E-RESULTS", 4)

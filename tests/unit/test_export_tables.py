@@ -12,13 +12,17 @@ from click.testing import CliRunner
 
 from harness import board_text, tables
 from harness.commands import export as command
-from harness.errors import UsageError
+from harness.commands.export import export_files
+from harness.errors import Refused, UsageError
 from harness.export import dump
 from harness.export_tables import FORMATS
 from harness.parquet import write_parquet
 from harness.site_data import table_csv
+from harness.store import Store
 from harness.submission import Submission, parse
+from harness.suite import load_suite
 from tests.site.synthetic import LOOKS, result, small_suite
+from tests.unit.store_helpers import generation, put
 
 
 def submissions(items: int = 3) -> list[Submission]:
@@ -120,3 +124,14 @@ def test_text_goes_to_stdout_or_to_a_file(kind: str, tmp_path: Path, monkeypatch
     assert target.read_text() == shown.stdout
     assert wrote.stdout == ""
     assert f"wrote {target}" in wrote.stderr
+
+
+def test_results_whose_plugin_was_not_named_are_not_said_to_be_missing(tmp_path: Path) -> None:
+    protocol = load_suite("mini").suite.protocol.key
+    put(tmp_path, generation(tmp_path, "a", protocol_key=protocol))
+    with Store(tmp_path) as store:
+        store.record_variant("v", {"name": "elsewhere", "revision": 2}, "0" * 64)
+    with pytest.raises(Refused, match="any row that is known here") as caught:
+        list(export_files("control-*", "mini", tmp_path, tmp_path / "out"))
+    assert "elsewhere@2" in caught.value.why
+    assert "--plugin" in caught.value.fix

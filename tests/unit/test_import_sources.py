@@ -9,6 +9,8 @@ import pytest
 
 from harness.errors import UsageError
 from harness.import_sources import assign, find_candidates
+from harness.suite import load_suite
+from tests.docs.pages import ROOT, blocks
 from tests.unit.import_helpers import suite
 
 
@@ -101,7 +103,7 @@ def test_a_row_that_cannot_be_assigned_keeps_its_reason(tmp_path: Path, row: str
         ("list.csv", "item,path,colour\na,b,red\n", "'colour' is none of"),
         ("list.csv", "item,path\n", "no video in it"),
         ("list.json", "{", "is not JSON"),
-        ("list.json", '{"clips": []}', "has no 'videos'"),
+        ("list.json", '{"clips": []}', "an object without 'videos'"),
         ("list.txt", "", "neither a folder nor"),
     ],
 )
@@ -117,5 +119,16 @@ def test_what_is_no_manifest_is_refused_whole(tmp_path: Path, name: str, text: s
 def test_a_folder_without_videos_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nothing to import"):
         find_candidates(touch(tmp_path, "readme.md"), suite())
-    with pytest.raises(UsageError, match="nothing to import"):
+    with pytest.raises(UsageError, match="nothing to import") as caught:
         find_candidates(tmp_path / "absent", suite())
+    assert caught.value.why == "there is no such file or folder"
+
+
+def test_the_manifests_of_the_page_say_the_same_of_items_there_are(tmp_path: Path) -> None:
+    mini = load_suite("mini").suite
+    for block in blocks(ROOT / "docs" / "videos-made-elsewhere.md"):
+        if block.language in ("csv", "json"):
+            (tmp_path / f"list.{block.language}").write_text(block.text)
+    table = find_candidates(tmp_path / "list.csv", mini)
+    assert [candidate.problem for candidate in table] == ["", ""]
+    assert table == find_candidates(tmp_path / "list.json", mini)

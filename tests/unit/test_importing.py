@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from harness import importing
+from harness.cli import run_app
 from harness.errors import CannotStart, UsageError
 from harness.generating import store_master
 from harness.imported import Record, load_all, record_path, register
@@ -23,6 +24,7 @@ from harness.spool import read_archives
 from harness.store import Store
 from harness.suite import load_suite
 from harness.video import read_master
+from harness.wishes import RunOptions, resolve_wishes
 from harness.workbench import Workbench
 from tests.unit.import_helpers import clip, write
 from tests.unit.run_helpers import column
@@ -76,7 +78,9 @@ def test_a_second_import_adds_and_other_videos_need_another_revision(tmp_path: P
     assert caught.value.code == "E-IMPORTED"
 
 
-def test_a_row_is_known_where_its_folder_is_read_and_nowhere_else(tmp_path: Path) -> None:
+def test_a_row_is_known_where_its_folder_is_read_and_nowhere_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write(tmp_path / "a" / f"{SLUGS[0]}.mkv", clip(length=40))
     import_videos(options(tmp_path, "a"))
     spec = load_all(tmp_path / "results").variant("theirs")
@@ -84,6 +88,12 @@ def test_a_row_is_known_where_its_folder_is_read_and_nowhere_else(tmp_path: Path
     with pytest.raises(CannotStart, match="cannot be made here"):
         spec.config.load("cpu")
     assert "theirs" not in load_all(tmp_path / "other").variants
+    for words in (["list", "variants"], ["show", "variant", "theirs"]):
+        assert run_app([*words, "--results", str(tmp_path / "results")]) == 0
+        assert "theirs@1" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="made elsewhere") as caught:
+        resolve_wishes(RunOptions("theirs", results=tmp_path / "results", redo=("theirs",)))
+    assert (caught.value.code, "--revision 2" in caught.value.fix) == ("E-IMPORTED", True)
     record_path(tmp_path / "results", "theirs").write_text("{}")
     with pytest.raises(UsageError, match="not the record"):
         load_all(tmp_path / "results")

@@ -55,3 +55,17 @@ def test_a_folder_that_cannot_be_made_is_named_with_the_reason(tmp_path: Path) -
         pass
     assert caught.value.code == "E-RESULTS"
     assert caught.value.where.endswith("file")
+
+
+@pytest.mark.parametrize("shut", ["spool", "spool/registry", "runs", "cache", "videos/ab"])
+def test_a_folder_in_it_that_cannot_be_written_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shut: str
+) -> None:
+    (tmp_path / shut).mkdir(parents=True)
+    monkeypatch.setattr("harness.lock.may_write", lambda place: place != tmp_path / shut)
+    with pytest.raises(CannotStart) as caught, FolderLock(tmp_path):
+        pass
+    assert (caught.value.code, caught.value.where) == ("E-RESULTS", str(tmp_path / shut))
+    monkeypatch.undo()
+    with FolderLock(tmp_path):
+        assert is_held(tmp_path), "the refusal left no lock"

@@ -38,7 +38,7 @@ def test_the_formats_say_the_same(tmp_path: Path, name: str, text: str, lines: l
         ("m.csv", 'path\n"a.mp4\n', "line 1: unexpected end"),
         ("m.jsonl", '{"path": "a.mp4"}\nnot JSON\n', "line 2: it is not JSON"),
         ("m.jsonl", "[1]\n", "line 1: it is no JSON object"),
-        ("m.json", '{"path": "a.mp4"}', "videos"),
+        ("m.json", '{"path": "a.mp4"}', "an object without 'videos'"),
         ("m.json", "[1]", "/0"),
         ("m.json", '[{"path": NaN}]', "NaN"),
     ],

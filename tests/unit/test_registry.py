@@ -113,8 +113,11 @@ def test_a_file_that_fails_names_its_line(fresh: registry.Registry, tmp_path: Pa
 
 
 def test_a_file_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="not a Python file"):
+    with pytest.raises(UsageError, match="There is no file nowhere"):
         load_file(tmp_path / "nowhere.py")
+    (tmp_path / "text.txt").write_text("x = 1")
+    with pytest.raises(UsageError, match="not a Python file"):
+        load_file(tmp_path / "text.txt")
 
 
 def test_a_name_belongs_to_one_file(fresh: registry.Registry, tmp_path: Path) -> None:

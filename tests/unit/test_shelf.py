@@ -10,7 +10,7 @@ import fsspec
 import pytest
 
 from harness.errors import CannotStart, ItemError
-from harness.paths import feature_relpath, video_relpath
+from harness.paths import database, feature_relpath, video_relpath
 from harness.published_at import is_url, readable, writable
 from harness.scoring import load_rows, open_master, store_rows
 from harness.shelf import FILE, Shelf, keep, local, set_shelf, shelf_of
@@ -91,6 +91,36 @@ def test_masters_and_rows_are_read_through_it(tmp_path: Path, url: str) -> None:
         (tmp_path / relpath).unlink()
     assert np.array_equal(open_master(tmp_path, video, digest), frames())
     assert np.array_equal(load_rows(local(tmp_path, feature_relpath(sha)), sha), rows)
+
+
+def test_a_shelf_that_is_away_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
+    place, results = tmp_path / "shelf", tmp_path / "results"
+    set_shelf(results, place.as_uri())
+    made = [generation(results, name) for name in "ab"]
+    for payload in made:
+        keep(results, payload["relpath"])
+        (results / payload["relpath"]).unlink()
+    put(results, *made)
+    with Store(results) as store:
+        assert len(store.have_generations(keys("a", "b"))) == 2
+    place.rename(tmp_path / "elsewhere")
+    for mounted in (False, True):  # gone, or an empty folder where it is mounted
+        if mounted:
+            place.mkdir()
+        with Store(results) as store, pytest.raises(CannotStart, match="not there") as caught:
+            store.have_generations(keys("a", "b"))
+        assert caught.value.code == "E-ARTEFACTS"
+        with pytest.raises(ItemError, match="could not be uploaded"):
+            keep(results, generation(results, "c")["relpath"])
+        assert not place.exists() or not list(place.iterdir()), "no second shelf begins there"
+        (results / generation(results, "c")["relpath"]).unlink()
+    database(results).unlink()
+    with pytest.raises(CannotStart, match="not there"), Store(results):
+        pass
+    place.rmdir()
+    (tmp_path / "elsewhere").rename(place)
+    with Store(results) as store:
+        assert list(store.have_generations(keys("a", "b"))) == ["a", "b"], "and is made again when it is back"
 
 
 class Broken:

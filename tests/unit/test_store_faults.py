@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+import click
 import duckdb
 import pytest
 
-from harness.errors import CannotStart
+from harness import cli
+from harness.connection import explain
+from harness.errors import EXIT_INTERRUPTED, CannotStart
 from harness.paths import database
 from harness.spool import Envelope
 from harness.store import Store
@@ -60,6 +66,59 @@ def test_a_database_that_stays_in_use_names_its_holder(tmp_path: Path) -> None:
     assert caught.value.code == "E-LOCK"
     assert f"process {process.pid}" in caught.value.what
     assert time.monotonic() - started < 10
+
+
+def test_a_damaged_index_is_not_waited_for_whatever_its_folder_is_called(tmp_path: Path) -> None:
+    place = database(tmp_path / "blocks")
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"garbage" * 1000)
+    started = time.monotonic()
+    with pytest.raises(CannotStart, match="cannot be used") as caught, Store(tmp_path / "blocks", wait=60):
+        pass
+    assert caught.value.code == "E-STORE"
+    assert "delete this file" in caught.value.fix
+    assert time.monotonic() - started < 30
+
+
+def test_an_index_that_may_not_be_written_is_not_to_be_deleted() -> None:
+    error = explain(duckdb.IOException('Cannot open file "x": Permission denied'), Path("x"))
+    assert (error.code, error.why, "delete" in error.fix) == ("E-RESULTS", "Permission denied", False)
+
+
+def test_a_folder_that_may_not_be_written_to_is_read_as_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, generation(tmp_path, "a"), scores("a"))
+    with Store(tmp_path) as store:
+        store.ingest_spool()
+    monkeypatch.setattr("harness.store.may_write", lambda place: False)
+    with Store(tmp_path) as store:
+        assert list(store.have_generations(keys("a"))) == ["a"]
+        with pytest.raises(duckdb.Error, match="read-only"):
+            store.connection.execute("DELETE FROM generations")
+    database(tmp_path).unlink()
+    with pytest.raises(CannotStart, match="cannot be written") as caught, Store(tmp_path):
+        pass
+    assert caught.value.code == "E-RESULTS"
+    assert not database(tmp_path).exists()
+
+
+def test_ctrl_c_within_a_statement_is_an_interrupt_and_no_bug_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @click.command()
+    def slow() -> None:
+        with Store(tmp_path) as store:
+            timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+            timer.start()
+            with store._transaction():
+                store.connection.execute("SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b")
+
+    monkeypatch.setattr(cli, "app", slow)
+    assert cli.run_app([]) == EXIT_INTERRUPTED
+    assert "safe to run again" in capsys.readouterr().err
+    with Store(tmp_path) as store:
+        assert store.last_run_id() is None, "the index is as usable as before"
 
 
 def test_an_error_inside_a_batch_leaves_the_index_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,12 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from harness.coordinator import Failed, Outcome
+from harness.outcome import Failed, Outcome
 from harness.plan import Skip
 from harness.status import Status
 from harness.summary import Cell, Recorded, ScoreValue, SetValue, as_record, summarise
 from harness.terminal import JsonConsole, TextConsole
-from harness.terminal_text import cell_text, decimals_for, duration, footnotes, plan_line, size, status_line
+from harness.terminal_text import (
+    cell_text,
+    decimals_for,
+    duration,
+    failure_lines,
+    footnotes,
+    plan_line,
+    size,
+    status_line,
+)
+from harness.wishes import RunOptions, same_place
 from tests.unit.run_helpers import column, plan
 
 STATUS = Status("0199c2f4-aaaa", "running", "", "", 3, 8, 10, 48, 1, {}, 75.0)
@@ -82,6 +92,53 @@ def test_the_table_goes_to_stdout_and_the_talk_to_stderr(capsys: pytest.CaptureF
     assert "E-GENERATE  a 002 s0: too hard" in err
     assert "2 made, 0 reused, 1 failed, 1 variant skipped · run 0199c2f4" in err
     assert "\x1b" not in out + err, "no colours without a terminal"
+
+
+def test_what_happens_alike_to_many_videos_is_told_once_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    alike = [
+        Failed(f"a {item} s0 sharp", "score", "E-SCORE", "it gave nan", row="a", subject="sharp")
+        for item in ("000", "001", "002")
+    ]
+    other = Failed("a 003 s0", "score", "E-VIDEO", "damaged", "delete it", "a", log="runs/r/generate-0.log")
+    assert failure_lines([*alike, other]) == [
+        "E-SCORE  sharp on 3 videos of a, a 000 s0 sharp first: it gave nan",
+        "E-VIDEO  a 003 s0: damaged",
+        "         Fix  delete it",
+        "         Log  runs/r/generate-0.log",
+    ]
+    console = TextConsole()
+    for failed in (*alike, other):
+        console.failed(failed)
+    assert capsys.readouterr().err.splitlines() == [
+        "E-SCORE  a 000 s0 sharp: it gave nan",
+        "E-VIDEO  a 003 s0: damaged",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "following"),
+    [
+        (Outcome(made=6), "next   harness publish --local --results r2 --plugin 'my file.py'"),
+        (Outcome(made=6, interrupted=True), "next   run the same command again to go on"),
+        (Outcome(made=6, left=1), "next   run the same command again to go on"),
+    ],
+)
+def test_what_to_type_next_speaks_of_the_same_folder(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    outcome: Outcome,
+    following: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    wanted, table = some_summary()
+    console = TextConsole()
+    options = RunOptions(results=tmp_path / "r2", plugins=(tmp_path / "my file.py",))
+    console.same_place = same_place(options)
+    console.summary(table, wanted, outcome, "0199c2f4-aaaa")  # type: ignore[arg-type]
+    assert capsys.readouterr().err.splitlines()[-1] == following
+    assert same_place(RunOptions()) == ""
+    assert same_place(RunOptions(suite="exvideo-128")) == " --suite exvideo-128"
 
 
 def test_json_is_one_object_per_line_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:

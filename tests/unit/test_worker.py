@@ -318,6 +318,22 @@ def test_only_faults_that_cannot_depend_on_content_are_retryable(error: Exceptio
     assert (fault.code, fault.retryable) == (code, retryable)
 
 
+@pytest.mark.parametrize("where", ["videos/ab", "tmp"])
+def test_what_cannot_be_stored_is_not_the_metrics_fault(tmp_path: Path, where: str) -> None:
+    shut = OSError(13, "Permission denied", str(tmp_path / where))
+    assert fault_of(shut, "encode", results=tmp_path).code == "E-RESULTS"
+    assert fault_of(OSError(30, "Read-only file system"), "encode", results=tmp_path).code == "E-RESULTS"
+    assert fault_of(shut, "generate", results=tmp_path / "other").code == "E-GENERATE"
+    assert fault_of(ValueError("odd"), "encode").code == "E-ENCODE"
+
+
+def test_the_log_has_the_traceback_and_the_fault_what_to_do(worker: Worker, capsys: pytest.CaptureFixture[str]) -> None:
+    worker.handle(generate_task(worker, "broken"))
+    assert "ArithmeticError: too hard" in (told := capsys.readouterr().err)
+    assert "in broken" in told
+    assert "from generate()" in worker.handle(generate_task(worker, "short")).faults[0].fix
+
+
 def test_a_worker_serves_until_it_is_told_to_stop(worker: Worker) -> None:
     lines = [dump_task(generate_task(worker, "noise")), dump_task(generate_task(worker, "broken")), STOP]
     events = io.StringIO()
