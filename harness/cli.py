@@ -6,9 +6,10 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 from click.exceptions import NoArgsIsHelpError
@@ -78,6 +79,16 @@ class Verbs(click.Group):
             raise error
         return super().resolve_command(ctx, args)
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """As click does; it prints the help already."""
+        with _reader_may_leave():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does, except that it would call it a failure that the reader of stdout has left."""
+        with _reader_may_leave():
+            return super().invoke(ctx)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of verbs, from the table instead of from their modules."""
         with formatter.section("Commands"):
@@ -108,14 +119,26 @@ def run_app(argv: Sequence[str] | None = None) -> int:
         click.echo("interrupted, safe to run again", err=True)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # The reader has gone (``| head``): nothing more can be said, and flushing at exit must not complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_DONE
+        return _reader_gone()
     except Exception:
         traceback.print_exc()
         click.echo("This is a bug in exvideo-bench. Please report it with the text above.", err=True)
         return EXIT_BUG
     return code if isinstance(code, int) else EXIT_DONE
+
+
+@contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise click.exceptions.Exit(_reader_gone()) from None
+
+
+def _reader_gone() -> int:
+    """Whoever read stdout has left (``| head``): nothing more can be said, and flushing at exit must not complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return EXIT_DONE
 
 
 def main() -> NoReturn:

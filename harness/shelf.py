@@ -89,9 +89,9 @@ class Shelf:
         except Exception as error:
             raise unusable(self.url, error) from error
         names = frozenset(str(path)[len(root) :].lstrip("/") for path in found)
-        if MARKER not in names:
+        if not below and MARKER not in names:
             raise _away(self.url)
-        return names
+        return names - {MARKER}
 
     def write(self, relpath: str, data: bytes) -> None:
         """Put a small file on the shelf, in place of what was there.

@@ -78,7 +78,7 @@ class Store(queries.Queries):
         self.path = database(results)
         self.wait = wait
         self.rebuilt: Ingested | None = None
-        self.read_only = not all(may_write(place) for place in (results, self.path.parent, self.path))
+        self.read_only = not (may_write(self.path.parent) and may_write(self.path))
 
     def __enter__(self) -> Store:
         if self.read_only:
@@ -96,7 +96,7 @@ class Store(queries.Queries):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         try:
-            if kind is None:
+            if kind is None and not self.read_only:
                 index_extent.note(self.connection, self.results)
         finally:
             self.connection.close()
@@ -135,11 +135,16 @@ class Store(queries.Queries):
         return Ingested(accepted, added, tuple(refused))
 
     def ingest_spool(self) -> Ingested:
-        """Index and archive everything that workers have finished; what cannot be used is set aside and reported."""
+        """Index and archive everything that workers have finished; what cannot be used is set aside and reported.
+
+        In a folder that may not be written to all of it stays where it is.
+        """
         folder = spool(self.results)
         found, unreadable = read_envelopes(folder)
         done = self.ingest(found)
         refused = (*unreadable, *done.refused)
+        if not may_write(folder):
+            return Ingested(done.envelopes, done.rows, refused)
         bad = {refusal.path for refusal in refused}
         for refusal in refused:
             if refusal.path is not None:
@@ -224,7 +229,7 @@ class Store(queries.Queries):
             if version == SCHEMA_VERSION and index_extent.covers(self.connection, self.results):
                 return
         if self.read_only:
-            raise unwritable(self.path, "it is not of this release's form, and cannot be made again")
+            raise unwritable(self.path, "it is not of this release's form or not up to date, and cannot be made again")
         with self._transaction():
             self._create()
         self.rebuilt = self.rebuild()

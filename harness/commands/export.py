@@ -165,8 +165,10 @@ def _open(results: Path) -> Iterator[Any]:
 
     if not results.is_dir():
         raise Refused("E-RESULT", f"There is no results folder {results}.", fix="harness run, or --results DIR")
-    if not may_write(results):  # as it stands: there can be no run that has it
+    if not may_write(results):  # there can be no run that has it
         with Store(results) as store:
+            if not store.read_only:  # it lies on a disk of this machine
+                store.ingest_spool()
             yield store
         return
     with FolderLock(results), Store(results) as store:

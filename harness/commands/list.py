@@ -19,7 +19,10 @@ Records = list[dict[str, Any]]
 @JSON
 @PLUGIN
 def command(kind: str, results: Path, as_json: bool, plugins: tuple[Path, ...]) -> None:
-    """List variants, those imported into the results folder too, metrics, suites or extractors."""
+    """List variants, metrics, suites or extractors.
+
+    Among the variants are the rows that were imported into the results folder.
+    """
     from harness.imported import load_all
     from harness.terminal import emit, print_table
 

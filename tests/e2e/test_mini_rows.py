@@ -79,3 +79,15 @@ def made(name: str, suite: Path) -> str:
 def test_every_runnable_row_makes_a_video_of_its_own(spec: VariantSpec, short: Path) -> None:
     videos = {row.name: made(row.name, short) for row in runnable()}
     assert [name for name, digest in videos.items() if digest == videos[spec.name]] == [spec.name]
+
+
+@pytest.mark.slow
+def test_the_number_of_threads_changes_no_byte_of_a_models_video(short: Path) -> None:
+    import torch
+
+    first, before = made("mini-svd-direct", short), torch.get_num_threads()
+    try:
+        torch.set_num_threads(1 if before > 1 else 2)
+        assert made.__wrapped__("mini-svd-direct", short) == first
+    finally:
+        torch.set_num_threads(before)

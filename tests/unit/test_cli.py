@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -169,3 +171,14 @@ def test_doctor_of_the_machine_and_of_a_row(capsys: pytest.CaptureFixture[str]) 
     out = capsys.readouterr().out
     assert re.search(r"ffv1 +ok", out)
     assert run_app(["doctor", "control-still"]) == 0
+
+
+def test_a_reader_that_leaves_is_no_fault() -> None:
+    command = [sys.executable, "-m", "harness", "list", "metrics", "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()  # before anything is written: as ``| head`` may
+    told = process.stderr.read()
+    process.stderr.close()
+    assert (process.wait(), told) == (0, "")

@@ -21,7 +21,9 @@ RUN = "r"
 @pytest.fixture
 def shelf(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
     monkeypatch.setattr(module, "PAUSE_SECONDS", 0.0)
-    yield Shelf("memory://parcels")
+    place = Shelf("memory://parcels")
+    place.check()  # as a run does: a place without its mark is one that is away
+    yield place
     fsspec.filesystem("memory").store.clear()
 
 

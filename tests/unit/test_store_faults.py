@@ -195,3 +195,16 @@ def test_killing_the_coordinator_while_it_ingests_loses_nothing(tmp_path: Path) 
         store.results = tmp_path
         store.ingest([Envelope(p, "x") for p in payloads])
         assert found == contents(store)
+
+
+def test_an_index_on_another_disk_reads_all_of_a_folder_that_may_not_be_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = tmp_path / "results"
+    paths = put(results, generation(results, "a"), scores("a"))
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "mine"))
+    monkeypatch.setattr("harness.store.may_write", lambda place: not place.is_relative_to(results))
+    with Store(results) as store:
+        assert list(store.have_generations(keys("a"))) == ["a"]
+        assert len(store.scores(["a"])) == 1
+    assert all(path.is_file() for path in paths), "what waits in the spool stays where it is"
