@@ -45,13 +45,22 @@ def submitit_jobs(settings: WorkerSettings, how: JobSettings) -> Submit:
     try:
         folder = run_folder(settings.results, settings.run_id) / "submitit"
         executor = submitit.AutoExecutor(folder=folder, cluster=cluster)
-        executor.update_parameters(**parameters(how.parameters))
-    except Exception as error:  # submitit has no type of its own for a cluster or a parameter that does not exist
+    except Exception as error:  # submitit has no type of its own for a cluster that does not exist
         raise CannotStart(
             "E-ENGINE",
             f"Jobs cannot be started on the cluster '{cluster}'.",
             why=f"{type(error).__name__}: {error}",
             fix="run where sbatch is, or --slurm cluster=local for processes on this machine",
+        ) from error
+    try:
+        executor.update_parameters(**parameters(how.parameters))
+    except Exception as error:  # nor for a parameter
+        given = ",".join(f"{name}={value}" for name, value in how.parameters.items())
+        raise CannotStart(
+            *("E-ENGINE", "submitit does not take these parameters."),
+            where=f"--slurm {given}",
+            why=f"{type(error).__name__}: {error}",
+            fix=f"--slurm with Slurm's names and whole numbers, such as {EXAMPLE}",
         ) from error
 
     def submit(orders: Sequence[Order]) -> Sequence[Job]:

@@ -294,6 +294,15 @@ def test_a_cluster_that_is_not_there_or_a_package_that_is_not_says_what_to_do(
     with pytest.raises(CannotStart, match="on the cluster 'slurm'") as caught:
         slurm_engine(settings, slurm_settings("partition=gpu"))
     assert (caught.value.code, caught.value.why) == ("E-ENGINE", "RuntimeError: no slurm here")
+
+    class Strict(SimpleNamespace):
+        def update_parameters(self, **given: object) -> None:
+            raise NameError(f"unknown argument {next(iter(given))}")
+
+    monkeypatch.setitem(sys.modules, "submitit", SimpleNamespace(AutoExecutor=Strict))
+    with pytest.raises(CannotStart, match="does not take these parameters") as caught:
+        slurm_engine(settings, slurm_settings("cluster=local,partitoin=gpu"))
+    assert (caught.value.where, "slurm_partitoin" in caught.value.why) == ("--slurm partitoin=gpu", True)
     monkeypatch.setitem(sys.modules, "submitit", None)
     with pytest.raises(CannotStart, match="needs submitit"):
         slurm_engine(settings, slurm_settings(""))
