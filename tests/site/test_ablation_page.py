@@ -129,7 +129,9 @@ def test_the_words_are_the_analysis(page: str) -> None:
     assert view.parts
     for panel in view.headline:
         for line in panel.lines:
-            assert line.words.replace("'", "&#39;") in page
+            name, _, rest = line.words.partition(": ")
+            assert name == panel.metric.name
+            assert f">{rest}".replace("'", "&#39;") in page  # below the metric's own heading, it needs no name
 
 
 def test_a_table_says_at_a_glance_what_every_effect_is_on_every_headline_column(page: str) -> None:
