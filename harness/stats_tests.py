@@ -98,19 +98,19 @@ def sign_flips(differences: ArrayLike) -> list[float]:
     rng = np.random.default_rng(seed_of(x))
     sums = _by_tables(x) if x.shape[1] <= LOOKED_UP else lambda drawn: (drawn * 2.0 - 1) @ x
     hits = np.zeros(x.shape[1], np.int64)
-    for _ in range(DRAWS // CHUNK):
-        hits += (np.abs(sums(_coins(rng, CHUNK, len(x)))) >= observed).sum(0)
+    for done in range(0, DRAWS, CHUNK):
+        hits += (np.abs(sums(_coins(rng, min(CHUNK, DRAWS - done), len(x)))) >= observed).sum(0)
     return [float((hit + 1) / (DRAWS + 1)) for hit in hits]
 
 
 def _coins(rng: np.random.Generator, count: int, n: int) -> NDArray[np.uint8]:
-    """``rng.integers(0, 2, (count, n), dtype=np.int8)``, the same draws in half the time; 4 divides ``count``.
+    """``rng.integers(0, 2, (count, n), dtype=np.int8)``, the same draws in half the time.
 
     NumPy takes the top bit of each byte of the generator's words, lowest byte first.
     """
-    words = rng.integers(0, 2**32, count * n // 4, dtype=np.uint32)
-    drawn: NDArray[np.uint8] = words.astype("<u4", copy=False).view(np.uint8).reshape(count, n)
-    return np.right_shift(drawn, np.uint8(7))
+    words = rng.integers(0, 2**32, -(-count * n // 4), dtype=np.uint32)
+    drawn: NDArray[np.uint8] = words.astype("<u4", copy=False).view(np.uint8)[: count * n]
+    return np.right_shift(drawn.reshape(count, n), np.uint8(7))
 
 
 def _by_tables(x: Float) -> Callable[[NDArray[np.uint8]], Float]:

@@ -13,7 +13,7 @@ from scipy import stats as scipy_stats
 from harness.frechet import frechet_distance
 from harness.model import Features
 from harness.stats import holm, jackknife, paired, sign_flip, sign_flips, t_interval
-from harness.stats_tests import DRAWS, LOOKED_UP, seed_of
+from harness.stats_tests import DRAWS, LOOKED_UP, _coins, seed_of
 
 
 def features(rows: np.ndarray[tuple[int, ...], np.dtype[np.float64]], per_item: int = 1) -> Features:
@@ -166,3 +166,9 @@ class TestSimulation:
         truth = np.std([distance(s, reference) for s in sets], ddof=1)
         errors = [jackknife(distance, s, reference).stderr for s in sets[:20]]
         assert np.mean([e for e in errors if e is not None]) == pytest.approx(truth, rel=0.3)
+
+
+@pytest.mark.parametrize(("count", "n"), [(1000, 64), (999, 7), (1, 21), (3, 33)])
+def test_coins_are_those_of_numpy_whatever_their_number(count: int, n: int) -> None:
+    plain = np.random.default_rng(5).integers(0, 2, (count, n), dtype=np.int8)
+    assert np.array_equal(_coins(np.random.default_rng(5), count, n), plain)
