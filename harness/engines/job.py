@@ -11,14 +11,12 @@ from tempfile import TemporaryDirectory
 from typing import Protocol, TextIO
 
 from harness.engines.jobs import Order
-from harness.engines.parcels import Sender
+from harness.engines.parcels import SILENT_SECONDS, Sender
 from harness.errors import CannotStart
 from harness.paths import run_folder
 from harness.shelf import FILE, Shelf
 from harness.status import STATUS_NAME
 from harness.tasks import Event, dump_event, parse_task
-
-HEARTBEAT_SECONDS = 600.0
 
 
 class Desk(Protocol):
@@ -48,7 +46,7 @@ class SharedDesk:
         if (self._folder / "jobs" / f"{self._name}.stop").exists():
             return True
         try:
-            return time.time() - (self._folder / STATUS_NAME).stat().st_mtime > HEARTBEAT_SECONDS
+            return time.time() - (self._folder / STATUS_NAME).stat().st_mtime > SILENT_SECONDS
         except FileNotFoundError:
             return False  # not yet
 

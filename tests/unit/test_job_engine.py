@@ -230,7 +230,7 @@ def test_a_job_whose_coordinator_is_not_heard_of_begins_nothing(
     (folder / "status.json").write_text("{}")
     monkeypatch.setattr("harness.worker.Worker", lambda bench: None)
     monkeypatch.setattr("harness.worker.open_bench", lambda options: options)
-    monkeypatch.setattr("harness.engines.job.HEARTBEAT_SECONDS", -1.0)
+    monkeypatch.setattr("harness.engines.job.SILENT_SECONDS", -1.0)
     assert run_job(Order(WorkerSettings(tmp_path, "mini", "r"), "job-0", (dump_task(video(0)),))) == 0
 
 
