@@ -162,6 +162,16 @@ class Queries:
         wanted = None if metric_keys is None else set(metric_keys)
         return [_stored_score(row) for row in rows if wanted is None or row["metric_key"] in wanted]
 
+    def score_values(
+        self, gen_keys: Iterable[str], metric_keys: Iterable[str]
+    ) -> list[tuple[str, str, float | None, str, str]]:
+        """(gen_key, metric_key, value, status, reason) of these videos and metrics: a table needs no more of a score."""
+        return self.connection.execute(  # type: ignore[no-any-return]
+            f"SELECT gen_key, metric_key, value, status, reason FROM scores {_OF_VIDEO} "
+            "WHERE gen_key IN (SELECT unnest(?)) AND metric_key IN (SELECT unnest(?))",
+            [list(gen_keys), list(metric_keys)],
+        ).fetchall()
+
     def columns(self, gen_keys: Iterable[str], set_keys: Iterable[str]) -> set[tuple[str, str]]:
         """The metrics, as (metric_key, label), under which these videos or sets have anything on record."""
         videos = self._among(f"SELECT DISTINCT metric_key, metric FROM scores {_OF_VIDEO} WHERE gen_key IN", gen_keys)

@@ -236,10 +236,11 @@ def look_up(results: Path, wishes: Wishes, limit: int | None) -> Have:
 def read_scores(results: Path, plan: Plan) -> Recorded:
     """Everything that the summary of a plan shows."""
     keys = [unit.gen_key for row in plan.rows for unit in row.units]
+    columns = [column.key for column in plan.columns]
     with Store(results, wait=PATIENCE) as store:
         scores = {
-            (s.gen_key, s.metric_key): ScoreValue(s.score.value, s.score.status, s.score.reason)
-            for s in store.scores(keys, [column.key for column in plan.columns])
+            (gen_key, metric_key): ScoreValue(value, status, reason)
+            for gen_key, metric_key, value, status, reason in store.score_values(keys, columns)
         }
         sets = {
             (s.set_key, s.metric_key): SetValue(

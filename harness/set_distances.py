@@ -13,7 +13,6 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack
 
 from harness.errors import ItemError
 from harness.frechet import Moments
@@ -154,6 +153,8 @@ _FAST: tuple[Callable[[Features, Features], Pool], ...] = (
 
 def _eigenvalues(symmetric: Float) -> Float:
     """Of a symmetric matrix, which is overwritten: `numpy.linalg.eigvalsh` by its two steps, without its copies."""
+    from scipy.linalg import lapack  # a third of a second that a command without a set metric need not wait
+
     work = int(lapack.dsytrd_lwork(len(symmetric), lower=1)[0])
     _, diagonal, beside, _, _ = lapack.dsytrd(symmetric.T, lower=1, lwork=work, overwrite_a=1)
     values: Float

@@ -52,6 +52,9 @@ def test_what_workers_wrote_is_indexed_and_archived(tmp_path: Path) -> None:
         assert store.columns(keys("a"), []) == videos
         assert store.columns(keys("b"), []) == set()
         assert [s.metric for s in store.scores(keys("a"), ["warp_error-1"])] == ["warp_error@1"]
+        kept, left = ("a", "flow_smoothness-1", None, "undefined", "nothing moves"), ["another"]
+        assert store.score_values(keys("a", "b"), ["flow_smoothness-1", *left]) == [kept]
+        assert store.score_values(keys("a"), left) == []
         assert [f.extractor_key for f in store.features(keys("a"))] == ["world-1"]
         assert store.features(keys("a"), "another") == []
         assert [(s.value, s.n, s.ci_high) for s in store.set_scores(["set"])] == [(3.5, 64, 4.5)]
