@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.compare_pairs import LeftOut, absent_seeds, left_out, paired_cells
 from harness.errors import Refused
@@ -220,7 +221,7 @@ def _video(a: Submission, b: Submission, metric: PublishedMetric, alpha: float) 
     cells = paired_cells((a, b), metric.label)
     if len(cells) < 2:
         return "one item has a value on both sides" if cells else "no item has a value on both sides"
-    means = np.array([np.mean(seeds, axis=0) for seeds in cells.values()])
+    means = _over_seeds(list(cells.values()))
     differences = means[:, 1] - means[:, 0]
     level = 1 - alpha
     mean, low, high = difference_interval(differences, metric.unit, level)
@@ -248,6 +249,13 @@ def _video(a: Submission, b: Submission, metric: PublishedMetric, alpha: float) 
         variance,
         doubt=_disagreement(test, alpha),
     )
+
+
+def _over_seeds(cells: Sequence[Sequence[tuple[float, ...]]]) -> NDArray[np.float64]:
+    """Means [items, sides] of the pairs of every item; in one step where all items have as many."""
+    if len({len(seeds) for seeds in cells}) == 1:
+        return np.array(cells).mean(axis=1)  # type: ignore[no-any-return]
+    return np.array([np.mean(seeds, axis=0) for seeds in cells])
 
 
 def _set(

@@ -31,7 +31,9 @@ class Scale:
 
     def __call__(self, value: float) -> float:
         """The position of ``value``, to a hundredth of a unit."""
-        low, high, at = [math.log(v) if self.log else v for v in (self.low, self.high, value)]
+        low, high, at = self.low, self.high, value
+        if self.log:
+            low, high, at = math.log(low), math.log(high), math.log(at)
         share = 0.5 if high == low else (at - low) / (high - low)
         return round(self.start + share * (self.end - self.start), 2)
 

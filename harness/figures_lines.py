@@ -26,6 +26,16 @@ class Course:
     end: Place
     label_y: float
 
+    @property
+    def points(self) -> tuple[str, ...]:
+        """The pieces of more than one place, each as the ``points`` of a polyline (SVG 2, 10.6)."""
+        return tuple(" ".join(f"{x},{y}" for x, y in run) for run in self.runs if len(run) > 1)
+
+    @property
+    def dots(self) -> tuple[Place, ...]:
+        """The pieces of one place, which no line shows."""
+        return tuple(run[0] for run in self.runs if len(run) == 1)
+
 
 @dataclass(frozen=True)
 class Courses:
@@ -89,6 +99,9 @@ def _limits(values: Sequence[float]) -> tuple[float, float]:
 
 def _runs(known: Sequence[tuple[float, float]], y: Scale) -> Iterator[tuple[Place, ...]]:
     """The pieces of a curve through (x, value) that lie inside the scale."""
+    if all(y.low <= v <= y.high for _, v in known):
+        yield tuple((at, y(v)) for at, v in known)
+        return
     run: list[Place] = [(at, y(v)) for at, v in known[:1] if v == y.clamp(v)]
     for first, second in pairwise(known):
         limits = y.clamp(first[1]), y.clamp(second[1])

@@ -67,12 +67,21 @@ def read_limited(path: Path, limit: int) -> bytes:
         raise JsonError("", f"cannot be read: {error.strerror}") from error
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Node:
-    """One value of a document with its place in it. Every accessor raises `JsonError`."""
+    """One value of a document with its place in it: a member of what it is ``inside``. Accessors raise `JsonError`.
+
+    The place is put into words where something is wrong with it, since a file has tens of thousands of them.
+    """
 
     value: Any
-    pointer: str = ""
+    inside: Node | None = None
+    name: object = None
+
+    @property
+    def pointer(self) -> str:
+        """The place as a JSON pointer; empty for the document itself."""
+        return "" if self.inside is None else _join(self.inside.pointer, self.name)
 
     def wrong(self, message: str, rule: str = "schema") -> JsonError:
         """The error for this place."""
@@ -82,23 +91,23 @@ class Node:
         """A member that must be there."""
         if name not in self.mapping():
             raise self.wrong(f"has no '{name}'")
-        return Node(self.value[name], _join(self.pointer, name))
+        return Node(self.value[name], self, name)
 
     def items(self) -> Iterator[Node]:
         """The elements of a list."""
         if not isinstance(self.value, list):
             raise self.wrong(f"must be a list, not {_kind(self.value)}")
-        return (Node(value, _join(self.pointer, index)) for index, value in enumerate(self.value))
+        return (Node(value, self, index) for index, value in enumerate(self.value))
 
     def members(self) -> Iterator[tuple[str, Node]]:
         """The members of an object, in the order of the document. Their names are as clean as any text."""
         for name, value in self.mapping().items():
-            pointer = _join(self.pointer, name)
+            member = Node(value, self, name)
             try:
-                Node(name, pointer).text(limit=MAX_NAME)
+                Node(name).text(limit=MAX_NAME)
             except JsonError as error:
-                raise JsonError(pointer, f"has a name that {error.message}", error.rule) from None
-            yield name, Node(value, pointer)
+                raise member.wrong(f"has a name that {error.message}", error.rule) from None
+            yield name, member
 
     def mapping(self) -> Mapping[str, Any]:
         """An object."""
@@ -118,7 +127,7 @@ class Node:
             raise self.wrong(f"must be text, not {_kind(self.value)}")
         if len(self.value) > limit:
             raise self.wrong(f"is longer than {limit} characters", "text")
-        for character in self.value:
+        for character in "" if self.value.isprintable() else self.value:  # what is hidden is not printable
             if unicodedata.category(character) in _HIDDEN and character not in _JOINERS:
                 raise self.wrong(f"holds the hidden character U+{ord(character):04X}", "text")
         if pattern and not re.fullmatch(pattern, self.value):

@@ -43,14 +43,15 @@ def variance_of(differences: Mapping[str, Sequence[float]]) -> Variance:
     Raises:
         ValueError: fewer than two items.
     """
-    rows = [np.asarray(row, np.float64) for row in differences.values() if len(row)]
-    if len(rows) < 2:
-        raise ValueError(f"a variance between items needs two items, got {len(rows)}")
-    means = np.array([row.mean() for row in rows])
-    freedom = sum(len(row) - 1 for row in rows)
-    total = float(means.var(ddof=1))
+    given = [row for row in differences.values() if len(row)]
+    if len(given) < 2:
+        raise ValueError(f"a variance between items needs two items, got {len(given)}")
+    freedom = sum(len(row) - 1 for row in given)
     if not freedom:
-        return Variance(total, None)
+        return Variance(float(np.array(given, np.float64).var(ddof=1)), None)
+    rows = [np.asarray(row, np.float64) for row in given]
+    means = np.array([row.mean() for row in rows])
+    total = float(means.var(ddof=1))
     within = float(sum(np.square(row - row.mean()).sum() for row in rows) / freedom)
     per_mean = within * float(np.mean([1 / len(row) for row in rows]))
     return Variance(max(0.0, total - per_mean), within)

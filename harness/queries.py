@@ -165,7 +165,7 @@ class Queries:
     def score_values(
         self, gen_keys: Iterable[str], metric_keys: Iterable[str]
     ) -> list[tuple[str, str, float | None, str, str]]:
-        """(gen_key, metric_key, value, status, reason) of these videos and metrics: a table needs no more of a score."""
+        """(gen_key, metric_key, value, status, reason) of these videos and metrics: a table needs no more."""
         return self.connection.execute(  # type: ignore[no-any-return]
             f"SELECT gen_key, metric_key, value, status, reason FROM scores {_OF_VIDEO} "
             "WHERE gen_key IN (SELECT unnest(?)) AND metric_key IN (SELECT unnest(?))",

@@ -10,7 +10,7 @@ import gc
 import hashlib
 import importlib.resources
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from harness import site_data, site_text
+from harness import site_cells, site_data, site_text
 from harness.media import MediaMaker, MediaProblem
 from harness.site_check import SiteCheck, check_site, total_bytes
 from harness.site_media import site_media
@@ -138,10 +138,23 @@ def environment(theme: Path) -> Environment:
         "finding": lambda view, found: finding(found, view),
         "shape": shape,
         "change": change,
+        **site_cells.FILTERS,
     }
     words = {"arrows": {**ARROWS, "none": "○"}, "directions": DIRECTIONS, "ways": WAYS, "level_words": LEVEL_WORDS}
-    jinja.globals |= {"policy": POLICY, **words}
+    jinja.globals |= {"policy": POLICY, "once": once(), **words}
     return jinja
+
+
+def once() -> Callable[..., str]:
+    """``once(key, macro, ...)``: what a macro makes, made the first time: sorted boards repeat their rows."""
+    made: dict[tuple[str | bool, ...], str] = {}
+
+    def ask(key: Sequence[str | bool], macro: Callable[..., str], *arguments: object) -> str:
+        if (named := tuple(key)) not in made:
+            made[named] = macro(*arguments)
+        return made[named]
+
+    return ask
 
 
 def _files(paths: Sequence[Path]) -> list[Path]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -100,7 +101,11 @@ class BoardRow:
 
     def cell(self, metric: PublishedMetric) -> Cell:
         """The cell of one of the board's columns."""
-        return next(cell for cell in self.cells if cell.metric.label == metric.label)
+        return self._by_label[metric.label]
+
+    @cached_property
+    def _by_label(self) -> Mapping[str, Cell]:
+        return {cell.metric.label: cell for cell in self.cells}
 
 
 @dataclass(frozen=True)
@@ -210,8 +215,9 @@ def order_columns(submissions: Iterable[Submission]) -> tuple[PublishedMetric, .
 def item_scores(submission: Submission, metric: PublishedMetric) -> Mapping[str, float]:
     """Mean over seeds for every item with at least one value."""
     values: dict[str, list[float]] = {}
+    label = metric.label
     for row in submission.rows:
-        score = row.scores.get(metric.label)
+        score = row.scores.get(label)
         if score is not None and score.value is not None:
             values.setdefault(row.item, []).append(score.value)
     return {item: fmean(v) for item, v in sorted(values.items())}
@@ -219,7 +225,7 @@ def item_scores(submission: Submission, metric: PublishedMetric) -> Mapping[str,
 
 def has_column(submission: Submission, metric: PublishedMetric) -> bool:
     """Whether the submission measured exactly this metric: the same label and the same key."""
-    return any(m.label == metric.label and m.key == metric.key for m in submission.metrics)
+    return (metric.label, metric.key) in submission.columns
 
 
 def _agreed(submissions: Iterable[Submission]) -> list[PublishedMetric]:

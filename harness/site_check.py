@@ -4,7 +4,8 @@ carries its content security policy. Used before a site goes live and by the tes
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -28,18 +29,19 @@ class SiteCheck:
 
 def check_site(folder: Path) -> SiteCheck:
     """Check every page of a finished site."""
-    pages = {path.relative_to(folder).as_posix(): _parse(path) for path in sorted(folder.rglob("*.html"))}
+    files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    pages = {name: _parse(path) for name, path in files.items() if name.endswith(".html")}
     result = SiteCheck(len(pages))
     for name, page in pages.items():
-        size = (folder / name).stat().st_size
+        size = files[name].stat().st_size
         if size > result.largest[1]:
             result.largest = name, size
         result.problems += [f"{name}: {problem}" for problem in page.problems]
         if not page.policy:
             result.problems.append(f"{name}: no content security policy")
-        for tag, link in page.links:
-            result.links += 1
-            problem = _problem(folder, name, tag, link, pages)
+        for (tag, link), count in page.links.items():
+            result.links += count
+            problem = _problem(files.keys(), name, tag, link, pages)
             if problem:
                 result.problems.append(f"{name}: {link} {problem}")
     return result
@@ -48,25 +50,25 @@ def check_site(folder: Path) -> SiteCheck:
 class _Page:
     """What is asked of one page. ``anchors`` are its ids."""
 
-    def __init__(self, tags: Iterable[Tag]) -> None:
-        self.links: list[tuple[str, str]] = []
+    def __init__(self, tags: Mapping[Tag, int]) -> None:
+        self.links: Counter[tuple[str, str]] = Counter()
         self.anchors: set[str] = set()
         self.problems: list[str] = []
         self.policy = False
-        for tag, attributes in tags:
+        for (tag, attributes), count in tags.items():
             if attributes or tag in INLINE:
-                self._add(tag, dict(attributes))
+                self._add(tag, dict(attributes), count)
 
-    def _add(self, tag: str, found: dict[str, str]) -> None:
+    def _add(self, tag: str, found: dict[str, str], count: int) -> None:
         if found.get("http-equiv") == "Content-Security-Policy":
             self.policy = "default-src 'none'" in found.get("content", "")
         if "id" in found:
-            if found["id"] in self.anchors:
+            if count > 1 or found["id"] in self.anchors:
                 self.problems.append(f"the id {found['id']} appears twice")
             self.anchors.add(found["id"])
         for name, value in found.items():
             if name in LINKS:
-                self.links.append((tag, value))
+                self.links[tag, value] += count
             elif name == "style" or name.startswith("on"):
                 self.problems.append(f"inline {name} on <{tag}>")
         if tag == "style" or (tag == "script" and "src" not in found):
@@ -77,7 +79,7 @@ def _parse(path: Path) -> _Page:
     return _Page(start_tags(path.read_text(encoding="utf-8")))
 
 
-def _problem(folder: Path, page: str, tag: str, link: str, pages: dict[str, _Page]) -> str:
+def _problem(files: Container[str], page: str, tag: str, link: str, pages: Mapping[str, _Page]) -> str:
     parts = urlsplit(link)
     if parts.scheme or parts.netloc:
         outside = tag == "a" and parts.scheme == "https"
@@ -85,7 +87,7 @@ def _problem(folder: Path, page: str, tag: str, link: str, pages: dict[str, _Pag
     if link.startswith("/"):
         return "is not relative"
     target = _resolve(page.rpartition("/")[0], unquote(parts.path)) if parts.path else page
-    if target is None or not (folder / target).is_file():
+    if target is None or target not in files:
         return "leads nowhere"
     if parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].anchors:
         return "names an anchor that does not exist"

@@ -6,7 +6,7 @@ import csv
 import importlib.resources
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness import tables
@@ -21,14 +21,15 @@ def write(place: Path, board: Board, submissions: Sequence[Submission]) -> None:
     from harness.parquet import write_parquet
 
     place.parent.mkdir(parents=True, exist_ok=True)
+    shown, scores = _board(board), tables.scores(submissions)
     for ending, text in (
-        (".csv", board_csv(board)),
-        (".scores.csv", scores_csv(submissions)),
-        (".json", board_json(board, submissions)),
+        (".csv", table_csv(shown)),
+        (".scores.csv", table_csv(scores)),
+        (".json", board_json(board, shown, scores)),
     ):
         _file(place, ending).write_text(text, encoding="utf-8", newline="\n")
-    write_parquet(_file(place, ".parquet"), _board(board))
-    write_parquet(_file(place, ".scores.parquet"), tables.scores(submissions))
+    write_parquet(_file(place, ".parquet"), shown)
+    write_parquet(_file(place, ".scores.parquet"), scores)
     # As text it would be ten times as large.
     write_parquet(_file(place, ".profiles.parquet"), tables.profiles(submissions))
 
@@ -51,18 +52,8 @@ def write_schema(folder: Path) -> None:
     (folder / "result-1.json").write_bytes(source.read_bytes())
 
 
-def board_csv(board: Board) -> str:
-    """One line per variant and metric."""
-    return table_csv(_board(board))
-
-
-def scores_csv(submissions: Iterable[Submission]) -> str:
-    """One line per video and metric: enough to compute the board again."""
-    return table_csv(tables.scores(submissions))
-
-
-def board_json(board: Board, submissions: Iterable[Submission]) -> str:
-    """The board and the scores as JSON, the same fields as the CSV files."""
+def board_json(board: Board, shown: Table, scores: Table) -> str:
+    """The board's table and the scores as JSON, the same fields as the CSV files."""
     head = {
         "suite": board.suite.label,
         "key": board.suite.key,
@@ -70,7 +61,7 @@ def board_json(board: Board, submissions: Iterable[Submission]) -> str:
         "protocol": board.suite.manifest()["protocol"],
         "smoke_test": board.smoke,
     }
-    return _document(head, [_board(board), tables.scores(submissions)])
+    return _document(head, [shown, scores])
 
 
 def table_csv(table: Table) -> str:

@@ -7,6 +7,7 @@ comment, a stray ``<``, an unquoted attribute, markup inside a script) is read b
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import lru_cache
 from html import unescape
 from html.parser import HTMLParser
@@ -23,31 +24,38 @@ _ATTRIBUTE = re.compile(r"([a-zA-Z][-:a-zA-Z0-9]*)(?:=\"([^\"]*)\")?")
 _RAW = frozenset(("script", "style", "title", "textarea", "iframe", "noembed", "noframes", "plaintext", "xmp"))
 
 
-def start_tags(text: str) -> list[Tag]:
-    """Every start tag of a page, in order."""
+def start_tags(text: str) -> Counter[Tag]:
+    """How often every start tag of a page is there, in the order in which they are first."""
     found = quickly(text)
     return slowly(text) if found is None else found
 
 
-def quickly(text: str) -> list[Tag] | None:
+def quickly(text: str) -> Counter[Tag] | None:
     """`start_tags` of a page that is plain throughout; None of any other."""
     markup: list[str] = _MARKUP.findall(text)
     if len(markup) != text.count("<"):  # as many means that each begins a match, since no match has a second one
         return None
-    read = {inner: _read(inner) for inner in set(markup)}
-    if None in read.values():
-        return None
-    raw = {inner: f"/{tag[0]}" for inner, found in read.items() for tag in found or () if tag[0] in _RAW}
+    counts = Counter(markup)
+    tags: Counter[Tag] = Counter()
+    raw = {}
+    for inner, count in counts.items():
+        read = _read(inner)
+        if read is None:
+            return None
+        for tag in read:
+            tags[tag] += count
+            if tag[0] in _RAW:
+                raw[inner] = f"/{tag[0]}"
     if any(here in raw and after.lower() != raw[here] for here, after in pairwise([*markup, ""])):
         return None
-    return [tag for inner in markup for tag in read[inner] or ()]
+    return tags
 
 
-def slowly(text: str) -> list[Tag]:
+def slowly(text: str) -> Counter[Tag]:
     """`start_tags` by the parser of the standard library."""
     parser = _Parser()
     parser.feed(text)
-    return parser.tags
+    return Counter(parser.tags)
 
 
 @lru_cache(maxsize=4096)

@@ -7,6 +7,7 @@ import math
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TypeAlias
 
 MINUS = "\N{MINUS SIGN}"
@@ -37,6 +38,7 @@ def csv_text(text: str) -> str:
     return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
+@lru_cache(maxsize=2**16)  # a site writes each of its numbers on half a dozen pages
 def number(value: float, spread: float | None = None) -> str:
     """``value`` to two significant digits of ``spread``, or to four of its own when there is no spread.
 

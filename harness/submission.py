@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from statistics import median
 from typing import Any, cast
@@ -144,6 +145,11 @@ class Submission:
     failures: Mapping[str, int]
     set_scores: tuple[PublishedSetScore, ...]
     rows: tuple[PublishedRow, ...]
+
+    @cached_property
+    def columns(self) -> frozenset[tuple[str, str]]:
+        """What was measured, as (label, key)."""
+        return frozenset((metric.label, metric.key) for metric in self.metrics)
 
     @property
     def seconds_per_video(self) -> float | None:

@@ -13,7 +13,7 @@ from scipy import stats as scipy_stats
 from harness.frechet import frechet_distance
 from harness.model import Features
 from harness.stats import holm, jackknife, paired, sign_flip, sign_flips, t_interval
-from harness.stats_tests import DRAWS, LOOKED_UP, _coins, seed_of
+from harness.stats_tests import DRAWS, LOOKED_UP
 
 
 def features(rows: np.ndarray[tuple[int, ...], np.dtype[np.float64]], per_item: int = 1) -> Features:
@@ -26,12 +26,13 @@ def distance(generated: Features, reference: Features) -> float:
 
 @pytest.mark.parametrize("n", [21, 24, 99])
 def test_sign_flips_are_those_of_plain_draws(n: int) -> None:
-    """However the sums are made, p is that of NumPy's own coins under the seed of the data."""
+    """However the sums are made, p is that of the coins one by one, which do not depend on the data."""
     rng = np.random.default_rng(n)
     wide = rng.normal(0.1, 1, (n, LOOKED_UP + 3))
     for x in (wide, wide[:, :3], wide[:, :1], np.round(wide[:, :4], 1)):
-        coins = np.random.default_rng(seed_of(x)).integers(0, 2, (DRAWS, n), dtype=np.int8)
-        sums = np.abs((coins * 2.0 - 1) @ x)
+        drawn = np.random.default_rng(n).integers(0, 256, (-(-n // 8), DRAWS), dtype=np.uint8)
+        coins = np.array([drawn[i // 8] >> (7 - i % 8) & 1 for i in range(n)])
+        sums = np.abs((coins * 2.0 - 1).T @ x)
         hits = (sums >= np.abs(x.sum(0)) - 1e-9).sum(0)
         assert sign_flips(x) == pytest.approx((hits + 1) / (DRAWS + 1), abs=1e-15)
 
@@ -166,9 +167,3 @@ class TestSimulation:
         truth = np.std([distance(s, reference) for s in sets], ddof=1)
         errors = [jackknife(distance, s, reference).stderr for s in sets[:20]]
         assert np.mean([e for e in errors if e is not None]) == pytest.approx(truth, rel=0.3)
-
-
-@pytest.mark.parametrize(("count", "n"), [(1000, 64), (999, 7), (1, 21), (3, 33)])
-def test_coins_are_those_of_numpy_whatever_their_number(count: int, n: int) -> None:
-    plain = np.random.default_rng(5).integers(0, 2, (count, n), dtype=np.int8)
-    assert np.array_equal(_coins(np.random.default_rng(5), count, n), plain)
