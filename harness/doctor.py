@@ -14,7 +14,7 @@ import harness
 from harness.doctor_weights import weight_findings
 from harness.errors import HarnessError
 from harness.findings import Finding
-from harness.machine import Machine, free_bytes, look
+from harness.machine import TORCH_FOR_CUDA, Machine, free_bytes, look
 from harness.registry import Registry, VariantSpec
 from harness.weights import missing
 from harness.wishes import own_suite
@@ -81,7 +81,7 @@ def _gpu(machine: Machine, variant: VariantSpec | None) -> Finding:
     if not machine.cuda:
         state = "missing" if wanted == "missing" else "warning"
         detail = f"{names}, but torch {machine.torch} is built without CUDA"
-        return Finding("CUDA", state, detail, "pip install torch, as https://pytorch.org/get-started says for CUDA")
+        return Finding("CUDA", state, detail, TORCH_FOR_CUDA)
     if variant and needs and needs.vram_bytes > max(gpu.free_bytes for gpu in machine.gpus):
         detail = f"{names}; {needs.vram_bytes / 1e9:.1f} GB are needed"
         return Finding("CUDA", "missing", detail, f"free GPU memory, or: {_run(variant)} --offload")

@@ -11,6 +11,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+QUERY = (
+    *("nvidia-smi", "--query-gpu=index,name,memory.total,memory.free,driver_version"),
+    "--format=csv,noheader,nounits",
+)
+# The torch of PyPI needs a driver of the 580 series or later, which CUDA 13 does.
+TORCH_FOR_CUDA = "pip install --force-reinstall torch; for a driver before 580: https://pytorch.org/get-started"
+
 
 @dataclass(frozen=True)
 class Gpu:
@@ -20,6 +27,7 @@ class Gpu:
     name: str
     total_bytes: int
     free_bytes: int
+    driver: str = ""
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,14 @@ class Machine:
     def devices(self) -> tuple[str, ...]:
         """Torch device names for generating workers."""
         return tuple(f"cuda:{gpu.index}" for gpu in self.gpus) if self.gpus and self.cuda else ("cpu",)
+
+    @property
+    def seen(self) -> str:
+        """The GPUs that nvidia-smi sees, with their driver, for a message."""
+        if not self.gpus:
+            return "no GPU found by nvidia-smi"
+        driver = f" (driver {self.gpus[0].driver})" if self.gpus[0].driver else ""
+        return f"nvidia-smi sees {', '.join(gpu.name for gpu in self.gpus)}{driver}"
 
 
 def look() -> Machine:
@@ -54,24 +70,23 @@ def free_bytes(folder: Path) -> int:
 
 
 def parse_gpus(text: str, visible: str | None) -> tuple[Gpu, ...]:
-    """GPUs from ``nvidia-smi --query-gpu=index,name,memory.total,memory.free --format=csv,noheader,nounits``.
+    """GPUs from the lines that nvidia-smi prints for `QUERY`.
 
     ``visible`` is CUDA_VISIBLE_DEVICES; a list of indices is honoured, names of other forms only by their number.
     """
-    rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines()) if len(row) == 4]
+    rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines()) if len(row) == 5]
     if visible is not None:
         wanted = [part.strip() for part in visible.split(",") if part.strip()]
         by_index = {row[0]: row for row in rows}
         numbered = all(name.isdigit() for name in wanted)
         rows = [by_index[name] for name in wanted if name in by_index] if numbered else rows[: len(wanted)]
     mib = 1024 * 1024
-    return tuple(Gpu(i, row[1], int(row[2]) * mib, int(row[3]) * mib) for i, row in enumerate(rows))
+    return tuple(Gpu(i, row[1], int(row[2]) * mib, int(row[3]) * mib, row[4]) for i, row in enumerate(rows))
 
 
 def _gpus() -> tuple[Gpu, ...]:
-    query = ["nvidia-smi", "--query-gpu=index,name,memory.total,memory.free", "--format=csv,noheader,nounits"]
     try:
-        done = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True)
+        done = subprocess.run(QUERY, capture_output=True, text=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError):
         return ()
     return parse_gpus(done.stdout, os.environ.get("CUDA_VISIBLE_DEVICES"))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from harness.errors import CannotStart
 from harness.keys import GenKey, ItemKey
-from harness.machine import Machine
+from harness.machine import TORCH_FOR_CUDA, Machine
 from harness.model import Item, Needs, Protocol, Suite, Weight, generation_keys, set_key
 from harness.registry import MetricSpec, VariantSpec
 from harness.tasks import AggregateTask, GenerateTask, Member, ReferenceTask, ScoreTask
@@ -212,11 +212,10 @@ def missing_weights(missing: Sequence[Weight]) -> Skip:
 
 def _gpu_skip(needs: Needs, machine: Machine) -> Skip:
     if not machine.gpus:
-        return Skip("needs CUDA, no GPU found")
+        return Skip(f"needs CUDA, {machine.seen}")
     if not machine.cuda:
-        return Skip(
-            f"needs CUDA on the GPU, torch {machine.torch or '(none)'} is built without it", "install torch for CUDA"
-        )
+        why = f"needs CUDA on the GPU, torch {machine.torch or '(none)'} is built without it; {machine.seen}"
+        return Skip(why, TORCH_FOR_CUDA)
     most = max(gpu.free_bytes for gpu in machine.gpus)
     if needs.vram_bytes > most:
         why = f"needs {needs.vram_bytes / 1e9:.1f} GB of GPU memory, {most / 1e9:.1f} GB are free"

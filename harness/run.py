@@ -29,14 +29,13 @@ from harness.plan import Have, Made, Plan, check_complete, check_disk, make_plan
 from harness.queries import RunRecord
 from harness.registry import MetricSpec, VariantSpec, source_digest
 from harness.shelf import check_not_away, set_shelf, shelf_of
+from harness.sources import accept_sources, changed_sources
 from harness.spool import sweep
 from harness.status import now, write_status
 from harness.store import Store
 from harness.summary import Recorded, ScoreValue, SetValue, Summary, summarise
 from harness.watchdog import Watchdog
 from harness.wishes import RunOptions, Wishes, resolve_wishes, with_absolute_paths
-
-CONFIRM_ABOVE_SECONDS = 3600.0
 
 EngineFactory = Callable[[WorkerSettings], Engine]
 
@@ -98,7 +97,9 @@ def _locked(options: RunOptions, wishes: Wishes, console: Console, engine: Engin
         console.note(note)
     have = look_up(results, wishes, options.limit)
     plan = _plan(wishes, options, have)
-    for note in changed_sources(results, plan):
+    if options.accept_sources and not options.dry_run:
+        accept_sources(results, plan, options.accept_sources, wait=PATIENCE)
+    for note in changed_sources(results, plan, wait=PATIENCE):
         console.note(note)
     free = free_bytes(results)
     console.plan(plan, free, options.dry_run)
@@ -112,7 +113,7 @@ def _locked(options: RunOptions, wishes: Wishes, console: Console, engine: Engin
         return EXIT_DONE
     seconds = plan.estimate.seconds or 0.0
     question = f"This takes about {seconds / 3600:.1f} h. Go on?"
-    if seconds > CONFIRM_ABOVE_SECONDS and not options.yes and not console.confirm(question):
+    if seconds > options.confirm_above and not options.yes and not console.confirm(question):
         return EXIT_INTERRUPTED
     record, outcome = _work(options, wishes, plan, have, console, engine)
     with as_disk_allows() if outcome.stopped else nullcontext():
@@ -265,24 +266,6 @@ def known_costs(plan: Plan, have: Have) -> dict[str, float]:
     """Seconds of a task by `harness.coordinator.cost_name`, from earlier runs."""
     known = {f"generate {row.spec.name}": row.seconds for row in plan.runnable if row.seconds is not None}
     return known | ({"score": have.score_seconds} if have.score_seconds is not None else {})
-
-
-def changed_sources(results: Path, plan: Plan) -> list[str]:
-    """A note for each plugin file that changed since it made videos that are reused: provenance, not identity."""
-    reused = [row for row in plan.runnable if row.reused]
-    if not reused:
-        return []
-    changed: dict[str, list[str]] = {}
-    with Store(results, wait=PATIENCE) as store:
-        for row in reused:
-            recorded = store.recorded_source(row.spec.key)
-            if recorded and recorded != source_digest(row.spec):
-                changed.setdefault(row.spec.source, []).append(f"{row.spec.name}@{row.spec.revision}")
-    return [
-        f"! {source} changed since it made videos of {', '.join(names)} that are reused; "
-        "if the change can alter frames, raise their revision"
-        for source, names in changed.items()
-    ]
 
 
 def variant_record(spec: VariantSpec) -> dict[str, object]:

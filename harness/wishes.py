@@ -55,6 +55,8 @@ class RunOptions:
     artefacts: str = ""  # URL of the shelf, see `harness.shelf`; empty for that of before, if any
     workers: int = 0
     gpus_elsewhere: bool = False  # on the nodes that an engine starts jobs on
+    confirm_above: float = 3600.0  # seconds of estimated time above which it is asked
+    accept_sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,14 @@ class Place(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """As `click.Path`, but for what has a scheme."""
         return value if "://" in str(value) else super().convert(value, param, ctx)
+
+
+def duration(_context: click.Context, _parameter: click.Parameter, value: str) -> float:
+    """Seconds of a time with or without a unit: 90, 90s, 30m, 8h, 2d. The callback of an option."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", value.strip())
+    if found is None:
+        raise click.BadParameter(f"'{value}' is no time, such as 90s, 30m or 8h.")
+    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]]
 
 
 RESULTS = click.option(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.commands.options import JSON, PLUGIN, RESULTS, SUITE, THREADS, VARIANTS, WORKERS
+from harness.commands.options import JSON, PLUGIN, RESULTS, SUITE, THREADS, VARIANTS, WORKERS, duration
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,6 +26,14 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
 @JSON
 @click.option("--yes", is_flag=True, help="Do not ask before a long run.")
+@click.option(
+    "--confirm-above",
+    callback=duration,
+    default="1h",
+    show_default=True,
+    metavar="TIME",
+    help="Ask before a run that takes longer by estimate: 90s, 30m, 8h.",
+)
 @PLUGIN
 @click.option("--offload", is_flag=True, help="Less GPU memory: parts of a model wait on the CPU. Same videos, slower.")
 @click.option("--artefacts", default="", metavar="URL", help="Keep masters and features there too: s3://bucket/folder.")
@@ -43,6 +51,13 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="VARIANT[:ITEM]",
     help="Make these videos again beside the first, and say whether they are bitwise equal. May be repeated.",
+)
+@click.option(
+    "--accept-source",
+    "accept_sources",
+    multiple=True,
+    metavar="VARIANT@REVISION",
+    help="The plugin's file changed and the change alters no frame: its videos are reused without a word.",
 )
 @click.option("--max-failures", metavar="N[%]", help="Stop at N failures, or at a share of the work.  [default: never]")
 @click.option(
@@ -68,6 +83,7 @@ def command(
     dry_run: bool,
     as_json: bool,
     yes: bool,
+    confirm_above: float,
     plugins: tuple[Path, ...],
     offload: bool,
     artefacts: str,
@@ -76,6 +92,7 @@ def command(
     ray: str,
     strict: bool,
     redo: tuple[str, ...],
+    accept_sources: tuple[str, ...],
     max_failures: str | None,
     task_timeout: float | None,
     replicate: int | None,
@@ -112,6 +129,8 @@ def command(
         artefacts,
         workers=workers or 0,
         gpus_elsewhere=gpus_elsewhere,
+        confirm_above=confirm_above,
+        accept_sources=accept_sources,
     )
     if replicate is not None:
         return _replicate(options, replicate, as_json)

@@ -24,6 +24,7 @@ from harness.exvideo.pretrained import UNLOADABLE, load_model, quiet, reason
 from harness.exvideo.single_file import load_single_file
 from harness.exvideo.svd_xt import configs_beside
 from harness.keys import digest
+from harness.machine import TORCH_FOR_CUDA, look
 from harness.weights import file_digest, folders
 
 ALIGNMENT = 64  # bytes
@@ -211,8 +212,10 @@ def usable_device(device: str | torch.device) -> torch.device:
             "E-SETTINGS", f"No device named '{device}'.", where="--device", why=why, fix="--device cpu, cuda or cuda:N"
         ) from error
     if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
-        why = f"torch {torch.__version__} sees {torch.cuda.device_count()} CUDA devices"
-        fix = "the same command with --device cpu, or a torch for the GPU: pip install torch"
+        machine = look()
+        built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
+        why = f"torch {torch.__version__}, {built}, sees {torch.cuda.device_count()} CUDA devices; {machine.seen}"
+        fix = "the same command with --device cpu" + f", or {TORCH_FOR_CUDA}" * bool(machine.gpus)
         raise CannotStart("E-NO-GPU", f"There is no device {device}.", where="--device", why=why, fix=fix)
     return found
 

@@ -52,6 +52,40 @@ def test_a_larger_limit_and_a_later_metric_only_add(cli: Cli) -> None:
     assert summary(events)["table"]["n_items"] == 3
 
 
+def test_a_plugin_file_that_changed_is_told_until_it_is_accepted(cli: Cli) -> None:
+    plugin = cli.folder / "mine.py"
+    plugin.write_text(PLUGIN.read_text())
+    run = ("run", "--variants", "test-still", "--plugin", "mine.py", "--limit", "2", "--metrics", "test_mean")
+    accept = ("--accept-source", "test-still@1")
+    assert cli(*run, "--workers", "1").returncode == 0
+    too_early = cli(*run, *accept)
+    assert too_early.returncode == 2
+    assert "its file is the one that made its videos" in too_early.stderr
+
+    plugin.write_text(PLUGIN.read_text() + "# a comment\n")
+    told = " ".join(cli(*run).stderr.split())
+    assert "changed since it made videos of test-still@1" in told
+    assert "if not: --accept-source test-still@1" in told
+    other = cli(*run, "--accept-source", "test-slow@1")
+    assert (other.returncode, "no row of this run" in other.stderr) == (2, True)
+    assert "changed since" in cli(*run, *accept, "--dry-run").stderr  # which changes nothing
+    assert "changed since" not in cli(*run, *accept).stderr
+    assert "changed since" not in cli(*run).stderr
+
+    plugin.write_text(PLUGIN.read_text() + "# another\n")
+    assert "changed since" in cli(*run).stderr
+    (cli.folder / "results" / "accepted-sources.json").write_text("{")
+    assert "E-RESULTS  accepted-sources.json cannot be read." in cli(*run).stderr
+
+
+def test_a_long_run_asks_first(cli: Cli) -> None:
+    assert cli.run("test-slow", "--limit", "1").returncode == 0  # since when it is known how long one takes
+    asked = cli.run("test-slow", "--limit", "3", "--confirm-above", "0.001s")
+    assert asked.returncode == 0  # there is nobody to ask
+    wrong = cli.run("test-slow", "--confirm-above", "soon")
+    assert (wrong.returncode, "'soon' is no time" in wrong.stderr) == (2, True)
+
+
 def test_a_dry_run_shows_the_plan_and_leaves_nothing(cli: Cli) -> None:
     done = cli.run("test-still,test-gpu", "--dry-run")
     assert done.returncode == 0

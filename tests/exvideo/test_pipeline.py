@@ -24,6 +24,7 @@ from harness.exvideo.extension import ExtensionConfig, extend
 from harness.exvideo.image import CLIP_MEAN, CLIP_STD, clip_pixels, to_frames, to_pixels
 from harness.exvideo.pipeline import SamplingSettings, encode_condition, generate, run_unet, sample
 from harness.exvideo.scheduler import karras_sigmas
+from harness.machine import Gpu, Machine
 from tests.exvideo.bases import save_base
 
 SIZE = 16
@@ -276,6 +277,16 @@ def test_devices_that_are_not_there_are_named() -> None:
     with pytest.raises(CannotStart) as missing:
         usable_device("cuda:99")
     assert missing.value.code == "E-NO-GPU"
+    assert f"torch {torch.__version__}" in missing.value.why
+
+
+def test_a_gpu_that_torch_does_not_see_is_named_with_its_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = Gpu(0, "NVIDIA RTX 4090", 24 * 10**9, 20 * 10**9, "550.54")
+    monkeypatch.setattr("harness.exvideo.base.look", lambda: Machine((card,), "2.14.1+cu130", True))
+    with pytest.raises(CannotStart) as missing:
+        usable_device("cuda:99")
+    assert missing.value.why.endswith("nvidia-smi sees NVIDIA RTX 4090 (driver 550.54)")
+    assert "for a driver before 580" in missing.value.fix
 
 
 def test_the_digest_of_a_base_follows_its_weights(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from harness.machine import Machine, free_bytes, parse_gpus
 
-TWO = "0, NVIDIA H100 80GB HBM3, 81559, 80000\n1, NVIDIA A100, 40960, 1024\n"
+TWO = "0, NVIDIA H100 80GB HBM3, 81559, 80000, 580.65.06\n1, NVIDIA A100, 40960, 1024, 580.65.06\n"
 MIB = 1024 * 1024
 
 
@@ -16,6 +16,8 @@ def test_gpus_with_their_memory() -> None:
     first, second = parse_gpus(TWO, None)
     assert (first.index, first.name, first.total_bytes) == (0, "NVIDIA H100 80GB HBM3", 81559 * MIB)
     assert second.free_bytes == 1024 * MIB
+    seen = "nvidia-smi sees NVIDIA H100 80GB HBM3, NVIDIA A100 (driver 580.65.06)"
+    assert Machine((first, second), "2.9.0", True).seen == seen
 
 
 @pytest.mark.parametrize(
