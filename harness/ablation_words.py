@@ -10,17 +10,17 @@ SENSES = ("better", "worse", "lowers it", "raises it")
 
 
 def sentence(finding: Finding, level: float = 0.95) -> str:
-    """One effect on one metric: what was seen with its interval, or what could have been seen."""
-    answer, name = finding.answer, finding.metric.name
+    """One effect on one metric, which stands beside it: what was seen with its interval, or could have been seen."""
+    answer = finding.answer
     if finding.verdict == "not tested":
-        return f"{name}: {signed(answer)}, not tested: a file lacks the values of the jackknife."
+        return f"{signed(answer)}, not tested: a file lacks the values of the jackknife."
     if finding.verdict == "no effect seen":
         seen = f"; one test of this size could have seen {half_width(answer.detectable)}" if answer.detectable else ""
         told = f"{signed(answer)}, {_interval(answer, level)}, n {answer.n}, adjusted p {_p(answer)}"
-        return f"{name}: no difference seen ({told}){seen}."
+        return f"no difference seen ({told}){seen}."
     sense = _sense(finding)
     return (
-        f"{name}: {signed(answer)} ({_interval(answer, level)}, n {answer.n}, adjusted p {_p(answer)})"
+        f"{signed(answer)} ({_interval(answer, level)}, n {answer.n}, adjusted p {_p(answer)})"
         f"{f': {sense}' if sense else ''}."
     )
 

@@ -159,7 +159,12 @@ class Library:
         if found and not revision:
             return found[max(found, key=int)]
         known = {*self.registry.variants, *(stem for stem, _ in files)}
-        raise unknown_name("variant", f"{name}@{revision}" if name in known else name, known)
+        error = unknown_name("variant", f"{name}@{revision}" if name in known else name, known)
+        held = self._store.rows_with_videos(suite.protocol.key) if self._store is not None else []
+        if name not in known and name in {row.partition("@")[0] for row in held}:
+            error.why = f"there are videos of it in {self.results}, and its plugin is not loaded"
+            error.fix = "name it: --plugin FILE"
+        raise error
 
 
 def set_differences(library: Library, a: Source, b: Source, alpha: float) -> dict[str, SetDifference]:

@@ -32,6 +32,11 @@ def test_compare_from_results_from_files_and_by_factors(cli_within: CliWithin) -
     assert "paired over 8 of 64 items" in shown.stdout
     assert "B better" in shown.stdout
 
+    unloaded = cli_within("compare", "f-dark", "f-full")
+    assert (unloaded.returncode, unloaded.stderr.partition(" ")[0]) == (2, "E-UNKNOWN")
+    assert "there are videos of it in results, and its plugin is not loaded" in unloaded.stderr
+    assert "--plugin FILE" in unloaded.stderr
+
     ablation = cli_within("compare", "--ablation", "--plugin", PLUGIN, "--json")
     assert ablation.returncode == 0, ablation.stderr
     record = json.loads(ablation.stdout)
