@@ -174,7 +174,18 @@ def _last_run(store: Queries, made: Iterable[Generation]) -> dict[str, Any]:
         )
     run = runs[-1]
     names = ("started_at", "finished_at", "argv", "harness_version", "git_commit", "git_dirty")
-    return {"id": run.run_id, **{name: getattr(run, name) for name in names}}
+    return {"id": run.run_id, **{name: getattr(run, name) for name in names}, "argv": [portable(w) for w in run.argv]}
+
+
+def portable(word: str) -> str:
+    """A word of a command without the folders of this machine, which say nothing elsewhere and whose it is here.
+
+    >>> portable("--results=/home/ann/runs/big"), portable("/data/rows.py"), portable("mini/2"), portable("s3://b/c")
+    ('--results=…/big', '…/rows.py', 'mini/2', 's3://b/c')
+    """
+    option, equals, value = word.rpartition("=")
+    path = Path(value)
+    return f"{option}{equals}…/{path.name}" if path.is_absolute() else word
 
 
 def _set_keys(suite: Suite, generations: Sequence[GenKey], reference_key: str) -> dict[str, int]:

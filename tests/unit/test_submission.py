@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from harness.commands.validate import command
 from harness.errors import Refused
-from harness.export import dump, write_result
+from harness.export import dump, portable, write_result
 from harness.jsonread import JsonError
 from harness.store import Store
 from harness.submission import parse, read
@@ -340,3 +340,17 @@ def test_no_damage_escapes_as_another_error(sample: bytes, data: st.DataObject) 
         return
     assert refused.message
     assert refused.pointer == "" or refused.pointer.startswith("/")
+
+
+@pytest.mark.parametrize(
+    ("word", "published"),
+    [
+        ("--results=/home/ann/runs/big", "--results=…/big"),
+        ("/data/rows.py", "…/rows.py"),
+        ("mini/2", "mini/2"),
+        ("--variants=all,-mini-*", "--variants=all,-mini-*"),
+        ("s3://bucket/folder", "s3://bucket/folder"),
+    ],
+)
+def test_a_published_command_names_no_folder_of_the_machine(word: str, published: str) -> None:
+    assert portable(word) == published
