@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.doors import load_file
-from harness.errors import CannotStart, ItemError, UsageError
+from harness.errors import CannotStart, ItemError, UsageError, unknown_name
 from harness.laws import SET_LAWS, VIDEO_LAWS, Finding, examine_all
 from harness.machine import look
 from harness.model import Frames
@@ -27,6 +27,7 @@ SUITE = "mini"
 FRAMES = 12
 EXTRACTOR_LAWS = ("rows", "repeatable", "untouched", "flow")
 DECLARED = tuple(RESPONSES)
+COMPANION = "companion"  # of metrics that name one
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def _verdicts(registry: Registry, path: Path, suite: LoadedSuite) -> Iterator[Ve
         if isinstance(spec, VariantSpec):
             yield _variant(spec, suite)
         elif isinstance(spec, MetricSpec):
-            yield _metric(spec, clips)
+            yield _metric(spec, clips, registry)
         else:
             yield _extractor(spec, clips)
 
@@ -109,13 +110,20 @@ def _remedy(spec: VariantSpec, suite: LoadedSuite) -> str:
     return f"harness validate {Path(spec.source).name} --suite {other}" if other else ""
 
 
-def _metric(spec: MetricSpec, clips: Mapping[str, Specimen]) -> Verdict:
+def _metric(spec: MetricSpec, clips: Mapping[str, Specimen], registry: Registry) -> Verdict:
     kind, laws = ("metric", VIDEO_LAWS) if spec.scope == "video" else ("set metric", SET_LAWS)
     asked = [law for law in laws if law not in DECLARED or law in spec.responds]
     try:
-        return _judged(kind, spec.label, asked, *examine_all(spec, clips))
+        findings, untried = examine_all(spec, clips)
     except CannotStart as refusal:
         return Verdict(kind, spec.label, skipped=refusal.what, remedy=refusal.fix)
+    if spec.beside:
+        asked.append(COMPANION)
+        if spec.beside not in registry.metrics:
+            findings.append(
+                Finding(spec.label, COMPANION, "", unknown_name("metric", spec.beside, registry.metrics).what)
+            )
+    return _judged(kind, spec.label, asked, findings, untried)
 
 
 def _extractor(spec: ExtractorSpec, clips: Mapping[str, Specimen]) -> Verdict:

@@ -41,6 +41,9 @@ VARIANT: Mapping[str, Explained] = {
         "work on a copy: image.astype(...) or image.copy()",
     ),
 }
+COMPANION = Explained(
+    "the metric that it is to be read beside, beside='...', is there", "name one of: harness list metrics"
+)
 VIDEO_METRIC: Mapping[str, Explained] = {
     "finite": Explained(
         "every clip gets a finite number, or a reason why there is none",
@@ -82,6 +85,7 @@ VIDEO_METRIC: Mapping[str, Explained] = {
         "change the promise or the formula",
     ),
     "flip": Explained("a mirrored clip scores as responds={'flip': ...} promises", "change the promise or the formula"),
+    "companion": COMPANION,
 }
 SET_METRIC: Mapping[str, Explained] = {
     "finite": Explained("two ordinary sets have a finite distance", "give float64 to what inverts or takes roots"),
@@ -94,6 +98,7 @@ SET_METRIC: Mapping[str, Explained] = {
         "one row is refused with an ItemError, and a row with NaN gives no finite number",
         "raise NoSetScore(code, what) for sets that are too small: harness.api.frechet_distance does",
     ),
+    "companion": COMPANION,
 }
 EXTRACTOR: Mapping[str, Explained] = {
     "rows": Explained(

@@ -161,6 +161,11 @@ def chosen_metrics(registry: Registry, expression: str) -> tuple[list[MetricSpec
     beside = {name: registry.metrics[name].beside for name in names}
     added = {other: name for name, other in beside.items() if other in registry.metrics and other not in names}
     notes = [f"{other} added: {name} is read beside it" for other, name in added.items()]
+    notes += [
+        f"! {name} is to be read beside {other}, and there is no such metric"
+        for name, other in beside.items()
+        if other and other not in registry.metrics
+    ]
     return ordered(registry.metrics[name] for name in (*names, *added)), notes
 
 

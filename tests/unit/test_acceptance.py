@@ -166,6 +166,12 @@ def odd(clip):
 def ratio(clip):
     return Score(1 / float(clip.frames.mean()))
 
+@metric("seen", version=1, better="none", unit="", summary="x", beside="bright")
+def seen(clip): return Score(float(clip.frames.mean()))
+
+@metric("alone", version=1, better="none", unit="", summary="x", beside="brihgt")
+def alone(clip): return Score(float(clip.frames.mean()))
+
 @extractor("colour", version=1, summary="x")
 def colour(device): return lambda clip: clip.frames.mean((1, 2)).astype(np.float32)
 
@@ -188,6 +194,9 @@ def backwards(generated, reference): return frechet_distance(generated.rows, ref
     assert {f.law for f in verdicts["odd@1"].findings} == {"flip"}
     (finding,) = verdicts["ratio@1"].findings
     assert (finding.law, finding.specimen) == ("finite", "black")
+    assert (verdicts["seen@1"].kept[-1], verdicts["seen@1"].findings) == ("companion", ())
+    (lonely,) = verdicts["alone@1"].findings
+    assert (lonely.law, lonely.message) == ("companion", "No metric named 'brihgt'.")
     assert verdicts["colour@1"].findings == ()
     assert {f.law for f in verdicts["moves@1"].findings} == {"flow"}
     assert {f.law for f in verdicts["flat@1"].findings} == {"rows"}
@@ -203,6 +212,6 @@ def test_a_file_that_registers_nothing_is_no_plugin(tmp_path: Path) -> None:
 
 def test_every_law_is_explained() -> None:
     assert set(law_text.VARIANT) == set(variant_laws.NAMES)
-    assert set(law_text.VIDEO_METRIC) == set(VIDEO_LAWS)
-    assert set(law_text.SET_METRIC) == set(SET_LAWS)
+    assert set(law_text.VIDEO_METRIC) == {*VIDEO_LAWS, acceptance.COMPANION}
+    assert set(law_text.SET_METRIC) == {*SET_LAWS, acceptance.COMPANION}
     assert set(law_text.EXTRACTOR) == set(acceptance.EXTRACTOR_LAWS)

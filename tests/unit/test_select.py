@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import UsageError
+from harness.registry import MetricSpec, Registry
 from harness.select import select
+from harness.wishes import chosen_metrics
 
 NAMES = ["mini-exvideo", "mini-no-conv", "mini-svd-direct", "control-still", "control-noise"]
 VERSIONS = {"mini-exvideo": 2}
@@ -74,3 +76,13 @@ def test_selecting_everything_last_selects_everything(chosen: list[str]) -> None
 @given(st.sampled_from(NAMES), terms)
 def test_a_name_taken_away_last_is_gone(name: str, chosen: list[str]) -> None:
     assert name not in select(",".join([*chosen, f"-{name}", "another"]), [*NAMES, "another"], "variant")
+
+
+def test_a_companion_is_added_and_one_that_is_not_there_is_told() -> None:
+    def metric(name: str, beside: str) -> MetricSpec:
+        return MetricSpec(name, 1, "none", "", "", lambda clip: None, "m.py", beside=beside)
+
+    registry = Registry(metrics={m.name: m for m in (metric("a", "b"), metric("b", ""), metric("c", "gone"))})
+    chosen, notes = chosen_metrics(registry, "a,c")
+    assert {spec.name for spec in chosen} == {"a", "b", "c"}
+    assert notes == ["b added: a is read beside it", "! c is to be read beside gone, and there is no such metric"]
