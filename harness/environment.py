@@ -5,6 +5,7 @@ Recorded beside every result and part of no key: two environments that make diff
 
 from __future__ import annotations
 
+import ast
 import os
 import platform
 import re
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from typing import Any
 import harness
 from harness.doors import GROUPS
 from harness.keys import digest
+from harness.registry import REGISTRY
 
 PACKAGES = (
     "accelerate",
@@ -106,9 +108,10 @@ def new_run_id() -> str:
 
 
 def _packages() -> dict[str, str]:
-    """The versions of `PACKAGES`, of installed packages that bring plugins, and of what those require."""
+    """The versions of `PACKAGES`, of installed packages that bring plugins and what those require, and of what plugin
+    files import."""
     versions = {}
-    for name in (*PACKAGES, *_plugin_packages()):
+    for name in (*PACKAGES, *_plugin_packages(), *_file_packages(REGISTRY.files)):
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -124,8 +127,42 @@ def _plugin_packages() -> list[str]:
     found = {entry.dist for group in GROUPS for entry in metadata.entry_points(group=group) if entry.dist}
     asked = (text for dist in found for text in dist.requires or () if "extra ==" not in text)
     required = (match[0] for text in asked if (match := NAME.match(text)))
-    plain = {SEPARATORS.sub("-", name).lower() for name in (*(dist.name for dist in found), *required)}
+    plain = {_plain(name) for name in (*(dist.name for dist in found), *required)}
     return sorted(plain - {*PACKAGES, OURS})
+
+
+def _file_packages(files: Iterable[Path]) -> list[str]:
+    """Names of the distributions whose modules plugin files import anywhere, as far as they are installed."""
+    modules = {module for path in files for module in imported(path)}
+    modules -= {*sys.stdlib_module_names, *PACKAGES, harness.__name__}
+    named = {module: name for module in modules if (name := _distribution(module))}
+    rest = modules - named.keys()
+    others = metadata.packages_distributions() if rest else {}  # reads every distribution's list of files
+    found = {*named.values(), *(name for module in rest for name in others.get(module, ()))}
+    return sorted({_plain(name) for name in found} - {*PACKAGES, OURS})
+
+
+def imported(path: Path) -> set[str]:
+    """The top-level modules that a Python file imports, inside functions too; none of one that cannot be read now."""
+    try:
+        nodes = list(ast.walk(ast.parse(path.read_bytes())))
+    except (OSError, SyntaxError, ValueError):
+        return set()
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    froms = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
+    return {name.partition(".")[0] for name in plain | froms}
+
+
+def _distribution(module: str) -> str:
+    """The distribution that has the name of a module, as most do; empty where there is none."""
+    try:
+        return metadata.distribution(module).name
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _plain(name: str) -> str:
+    return SEPARATORS.sub("-", name).lower()
 
 
 def _accelerator() -> dict[str, Any]:

@@ -14,6 +14,7 @@ import pytest
 
 import harness
 from harness.environment import describe, env_key, git_state, new_run_id
+from harness.registry import REGISTRY
 
 
 def test_it_says_what_made_a_result() -> None:
@@ -43,6 +44,25 @@ def test_packages_that_bring_plugins_are_recorded_with_what_they_require(
     assert (found["own-rows"], found["own-parts"]) == ("2.5", "2.5")
     assert not {"pytest", "exvideo-bench"} & found.keys()
     assert found["pillow"]
+
+
+def test_what_a_plugin_file_imports_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, module in (("own-net", "own_net"), ("own-parts", "parts")):
+        folder = tmp_path / f"{name.replace('-', '_')}-1.5.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.5\n")
+        (folder / "top_level.txt").write_text(f"{module}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(
+        "import json, own_net.layers\nimport gone\n\ndef load():\n    from parts import net\n    from . import x\n"
+    )
+    monkeypatch.setattr(REGISTRY, "files", [plugin, tmp_path / "away.py"])
+    found = describe()["packages"]
+    assert (found["own-net"], found["own-parts"]) == ("1.5", "1.5")
+    assert not {"json", "gone", "parts"} & found.keys()
+    plugin.write_text("def broken(:")
+    assert "own-net" not in describe()["packages"]
 
 
 def test_torch_is_not_imported_unless_asked_for() -> None:
