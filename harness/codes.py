@@ -92,7 +92,8 @@ Training or sampling gave a number that is not finite. A lower learning rate or 
 Nothing that was selected can run here, for the reason given. `harness doctor VARIANT` lists what is lacking.""",
     "E-NO-GPU": """\
 The selected variants need a CUDA GPU and a torch that is built for it. `harness doctor VARIANT` says which of the
-two is missing. Rows of the mini and control families need neither.""",
+two is missing; a torch that sees no GPU may be newer than the driver. Rows of the mini and control families need
+neither.""",
     "E-NO-REAL": """\
 A control needs the real continuation of the conditioning image, and this suite has none.""",
     "E-OPTION": """\

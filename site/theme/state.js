@@ -23,6 +23,9 @@
 
   bench.state = { read: read, write: write };
 
+  // Another view of the same page was asked for, by hand: writing the address ourselves is no such event.
+  addEventListener("hashchange", function () { if (location.hash.indexOf("=") >= 0) location.reload(); });
+
   bench.made = function (name, kind, text) {
     var element = document.createElement(name);
     if (kind) element.className = kind;

@@ -95,6 +95,11 @@ def test_a_choice_is_in_the_address_and_leads_to_the_tested_pair(
     before = shown(page)
     page.reload()
     assert shown(page) == before
+    for other in ("mini-no-conv@1", "mini-pos-static@1"):  # other links to the same page, typed into the address bar
+        page.evaluate("other => { location.hash = 'b=' + encodeURIComponent(other); }", other)
+        page.wait_for_function("other => document.querySelector('select[aria-label=B]')?.value === other", arg=other)
+    page.wait_for_load_state()
+    assert shown(page) == before
     page.get_by_role("link", name="This pair with tests").click()
     assert page.url.endswith("/mini-exvideo-1--mini-pos-static-1.html")
     page.go_back()
