@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-LIMIT ?= 10
+LIMIT ?= 8
 
 # Some machines forbid Python to keep what it has compiled; two hundred processes would each compile it again.
 unexport PYTHONDONTWRITEBYTECODE
