@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -19,6 +20,7 @@ import harness
 from harness.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USAGE, HarnessError, unknown_name
 from harness.memory import leave
 from harness.misuse import misuse
+from harness.project import PROJECT, check_commands, defaults, read_project
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,10 @@ class Verb:
 # In the order of work, which is also the order of the help.
 VERBS = {
     "list": Verb("harness.commands.list", "List variants, metrics, suites or extractors."),
-    "show": Verb("harness.commands.show", "Show one variant, metric or suite in full, or what each metric sees."),
+    "show": Verb(
+        "harness.commands.show",
+        "Show one variant, metric or suite in full, what each metric sees, or what harness.toml says.",
+    ),
     "doctor": Verb("harness.commands.doctor", "Check what this machine has, and what a variant lacks here."),
     "run": Verb("harness.commands.run", "Make the videos that are missing, measure them, show the table."),
     "import": Verb("harness.commands.import_videos", "Measure videos that something else made."),
@@ -68,6 +73,10 @@ class Verbs(click.Group):
         if verb is None:
             return None
         command: click.Command = getattr(importlib.import_module(verb.module), verb.attribute)
+        if cmd_name != "help":  # which explains what is wrong with the file
+            project = read_project(Path(PROJECT))
+            check_commands(project, VERBS)
+            ctx.default_map = {**(ctx.default_map or {}), cmd_name: defaults(project, cmd_name, command)}
         return command
 
     def resolve_command(

@@ -22,8 +22,10 @@ is read as well, and `harness convert` writes it; a file that is shorter than it
 Two results may not be compared: another suite, protocol or metric version, or too little in common. The message names
 the difference. Compare results of one suite version and one release; `harness run` fills in what is missing.""",
     "E-CONFIG": """\
-A `harness.toml` in the current folder cannot be read. It has one member: `plugins = ["my_variant.py", "metrics/*.py"]`,
-files or patterns relative to it.""",
+A `harness.toml` in the current folder cannot be used. It may have `plugins = ["my_variant.py", "metrics/*.py"]`, files
+or patterns relative to it; `results`, `suite`, `threads`, `variants` and `workers` for all commands that have such an
+option; and options of one command in a table of its name: `[run]`, then `max-failures = "5%"`. What is typed goes
+before the file; `harness show config` tells what comes from it.""",
     "E-DATA": """\
 The training data cannot be used. `world:COUNT` names clips of the procedural world; a folder names videos, a manifest
 too (.csv or .jsonl with a column path, and optionally motion_bucket and caption). The message says what is the matter

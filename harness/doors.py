@@ -20,7 +20,6 @@ import os
 import pkgutil
 import sys
 import time
-import tomllib
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -31,11 +30,10 @@ from typing import Any
 from harness import registry
 from harness.errors import UsageError
 from harness.plugin_errors import Broken, broken, last_line, where
+from harness.project import PROJECT, read_project
 
 BUILT_IN = ("harness.variants", "harness.metrics")
 GROUPS = ("exvideo_bench.variants", "exvideo_bench.metrics")
-PROJECT = "harness.toml"
-MEMBERS = ("plugins",)
 TRACE = "HARNESS_TRACE_PLUGINS"
 FAILURES = (Exception, SystemExit)  # a plugin that exits must not take the command with it
 
@@ -91,38 +89,13 @@ def project_files(project: Path) -> Iterator[Path]:
     """The files that ``plugins`` of a ``harness.toml`` names, sorted within a pattern; a pattern without any is broken.
 
     Raises:
-        UsageError: E-CONFIG, the file is no TOML, or has a member that there is none of.
+        UsageError: E-CONFIG, as `harness.project.read_project`.
     """
-    for pattern in _patterns(project):
+    for pattern in read_project(project).plugins:
         found = sorted(project.parent.glob(pattern)) if not Path(pattern).is_absolute() else [Path(pattern)]
         if not found or not all(path.is_file() for path in found):
             _record(Broken(f"{project.name}: {pattern}", "no such file", str(project.absolute())))
         yield from (path for path in found if path.is_file())
-
-
-def _patterns(project: Path) -> list[str]:
-    if not project.is_file():
-        return []
-    try:
-        table = tomllib.loads(project.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise _bad_project(project, str(error)) from error
-    if unknown := sorted(table.keys() - set(MEMBERS)):
-        raise _bad_project(project, f"it has no '{unknown[0]}', there is: {', '.join(MEMBERS)}")
-    patterns = table.get("plugins", [])
-    if not isinstance(patterns, list) or not all(isinstance(pattern, str) and pattern for pattern in patterns):
-        raise _bad_project(project, "'plugins' is a list of file names or patterns")
-    return patterns
-
-
-def _bad_project(project: Path, why: str) -> UsageError:
-    return UsageError(
-        "E-CONFIG",
-        f"{project.name} cannot be read.",
-        where=str(project.absolute()),
-        why=why,
-        fix='plugins = ["my_variant.py", "metrics/*.py"]',
-    )
 
 
 def _built_in() -> None:

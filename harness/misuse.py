@@ -5,10 +5,12 @@ from __future__ import annotations
 import click
 
 from harness.errors import UsageError
+from harness.project import PROJECT, is_from_file
 
 
 def misuse(error: click.ClickException) -> UsageError:
-    """The error for an option or argument that is missing, unknown, or of another type; E-OPTION.
+    """The error for an option or argument that is missing, unknown, or of another type; E-OPTION, or
+    E-CONFIG where the value is that of ``harness.toml``.
 
     ``where`` is the command, ``why`` how it is called or what is wrong with a value, ``fix`` the near name or the help.
     """
@@ -18,6 +20,9 @@ def misuse(error: click.ClickException) -> UsageError:
     what, why = error.format_message(), f"it is called: {' '.join(usage.split())}" if usage else ""
     if isinstance(error, click.BadParameter) and not isinstance(error, click.MissingParameter):
         what, why = f"{_name(error)} cannot be used.", error.message
+        if ctx and error.param and is_from_file(ctx, error.param):
+            where = f"{PROJECT}, {where}"
+            return UsageError("E-CONFIG", what, where=where, why=why, fix=f"{ctx.command_path} --help")
     elif hints:
         what = error.message
     near = f"did you mean {hints[0]}? All: " if hints else ""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.commands.options import JSON, PLUGIN, RESULTS, SUITE, THREADS, WORKERS
+from harness.project import from_project
 
 if TYPE_CHECKING:
     from harness.importing import Report
@@ -69,7 +70,7 @@ def command(
     from harness.wishes import RunOptions
 
     record = Record(name, revision, family, role, summary, suite)
-    rules, argv = Rules(first_frames, any_rate), tuple(sys.argv[1:])
+    rules, argv = Rules(first_frames, any_rate), (*sys.argv[1:], *from_project(click.get_current_context()))
     report = import_videos(ImportOptions(source, record, results, rules, plugins, argv, dry_run))
     if as_json:
         emit({"event": "import", "dry_run": dry_run, **asdict(report)})

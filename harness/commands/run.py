@@ -11,6 +11,7 @@ import click
 
 from harness.commands.options import JSON, PLUGIN, RESULTS, SUITE, THREADS, VARIANTS, WORKERS, duration
 from harness.errors import UsageError
+from harness.project import from_project
 
 if TYPE_CHECKING:
     from harness.run import EngineFactory
@@ -120,7 +121,7 @@ def command(
         yes,
         plugins,
         threads or 0,
-        tuple(sys.argv[1:]),
+        (*sys.argv[1:], *from_project(click.get_current_context())),
         offload,
         strict,
         math.inf if task_timeout == 0 else task_timeout,

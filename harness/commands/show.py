@@ -12,7 +12,7 @@ from harness.commands.options import JSON, PLUGIN, RESULTS
 
 
 @click.command("show")
-@click.argument("kind", type=click.Choice(["variant", "metric", "suite", "calibration"]))
+@click.argument("kind", type=click.Choice(["variant", "metric", "suite", "calibration", "config"]))
 @click.argument("name", required=False)
 @RESULTS
 @click.option("--markdown", is_flag=True, help="Markdown on stdout, for a calibration.")
@@ -21,14 +21,18 @@ from harness.commands.options import JSON, PLUGIN, RESULTS
 def command(
     kind: str, name: str | None, results: Path, markdown: bool, as_json: bool, plugins: tuple[Path, ...]
 ) -> None:
-    """Show one variant, metric or suite in full, or what each metric sees.
+    """Show one variant, metric or suite in full, what each metric sees, or what harness.toml says.
 
     A calibration is that of the results folder, or the published one; its name is the suite's.  [default: calibration]
+    The name of a config is a command: all its options, with where each value comes from.  [default: what is set]
     """
     from harness.errors import UsageError
     from harness.imported import load_all
     from harness.terminal import emit
 
+    if kind == "config":
+        _config(name, as_json)
+        return
     if kind == "calibration":
         _calibration(name or "calibration", results, plugins, markdown, as_json)
         return
@@ -164,3 +168,43 @@ def _suite(name: str) -> dict[str, Any]:
         "sources, licences, limits": str(card) if card else "",
         "items": items,
     }
+
+
+def _config(name: str | None, as_json: bool) -> None:
+    """The options of one command, or those of all that ``harness.toml`` sets, with where each value comes from."""
+    from harness.cli import VERBS, app
+    from harness.errors import unknown_name
+    from harness.project import PROJECT, defaults, flags, read_project
+    from harness.terminal import emit
+
+    if name is not None and name not in VERBS:
+        raise unknown_name("command", name, VERBS)
+    project = read_project(Path(PROJECT))
+    rows = []
+    for verb in [name] if name else VERBS:
+        command = app.get_command(click.Context(app), verb) or app
+        given, plain = defaults(project, verb, command), click.Context(command)
+        for param in command.params:
+            if (told := param.name in given) or name:
+                value, source = (
+                    (given[str(param.name)], PROJECT) if told else (_plain(param.get_default(plain)), "default")
+                )
+                rows += [
+                    {"command": verb, "option": f"--{f}", "value": value, "source": source} for f in flags(param)[:1]
+                ]
+    if as_json:
+        emit({"file": str(project.path.absolute()), "plugins": list(project.plugins), "options": rows})
+        return
+    for pattern in project.plugins:
+        click.echo(f"plugins  {pattern}  {PROJECT}")
+    for row in rows:
+        click.echo(f"harness {row['command']}  {row['option']}={row['value']}  {row['source']}")
+    if not rows and not project.plugins:
+        click.echo(f"no {PROJECT} here" if not project.path.is_file() else f"{PROJECT} sets nothing", err=True)
+
+
+def _plain(value: object) -> object:
+    """A default as text or a number; None where there is none, for which click has an object of its own."""
+    if isinstance(value, tuple | list):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, Path) else value if isinstance(value, str | int | float) else None

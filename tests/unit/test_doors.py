@@ -10,10 +10,11 @@ import pytest
 
 from harness import registry
 from harness.cli import run_app
-from harness.doors import PROJECT, load_file, open_doors
+from harness.doors import load_file, open_doors
 from harness.engines.base import Engine
 from harness.engines.local import WorkerSettings
 from harness.errors import UsageError
+from harness.project import PROJECT
 from harness.run import run
 from harness.terminal import TextConsole
 from harness.wishes import RunOptions
@@ -93,7 +94,7 @@ def test_two_files_of_one_name_are_two_plugins(fresh: registry.Registry, tmp_pat
     ("text", "words"),
     [
         ("plugins = [", "Invalid value"),
-        ("plugin = []", "it has no 'plugin', there is: plugins"),
+        ("plugin = []", "it has no 'plugin', there is: plugins, results"),
         ('plugins = "a.py"', "a list of file names"),
     ],
 )
