@@ -163,6 +163,15 @@ class Node:
         """A finite number or null."""
         return None if self.value is None else self.number()
 
+    def maybe_numbers(self) -> tuple[float | None, ...]:
+        """A list of finite numbers and nulls."""
+        if not isinstance(self.value, list):
+            raise self.wrong(f"must be a list, not {_kind(self.value)}")
+        return tuple(
+            value if type(value) is float and math.isfinite(value) else Node(value, self, index).maybe_number()
+            for index, value in enumerate(self.value)
+        )
+
     def boolean(self) -> bool:
         """True or false."""
         if not isinstance(self.value, bool):

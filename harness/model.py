@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -85,7 +87,7 @@ class Suite:
         """``name@version``."""
         return f"{self.name}@{self.version}"
 
-    @property
+    @cached_property
     def key(self) -> SuiteKey:
         """Identity of the suite: a digest of its manifest."""
         return SuiteKey(digest("suite/1", self.manifest()))
@@ -209,7 +211,7 @@ class Score:
     def __post_init__(self) -> None:
         if (self.value is None) == (self.status == "ok"):
             raise ValueError(f"a score has a value exactly when its status is ok: {self.value}, {self.status}")
-        if self.value is not None and not np.isfinite(self.value):
+        if self.value is not None and not math.isfinite(self.value):
             raise ValueError(f"a score must be finite, got {self.value}: return Score.undefined(reason) instead")
         if self.status != "ok" and not self.reason:
             raise ValueError(f"a score that is {self.status} needs a reason")

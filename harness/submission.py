@@ -338,8 +338,8 @@ def _score(node: Node) -> Score:
     if status != "ok" and not reason:
         raise node.at("reason").wrong(f"is missing for a score that is {status}")
     detail = {name: number.number() for name, number in node.at("detail").members()}
-    profile = tuple(part.maybe_number() for part in node.at("profile").items())
-    return Score(value, status, reason, node.at("coverage").maybe_number(), detail, profile)
+    coverage, profile = node.at("coverage").maybe_number(), node.at("profile").maybe_numbers()
+    return Score(value, status, reason, coverage, detail, profile)
 
 
 def _object(node: Node) -> Mapping[str, Any]:
