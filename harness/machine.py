@@ -47,7 +47,7 @@ class Machine:
     def seen(self) -> str:
         """The GPUs that nvidia-smi sees, with their driver, for a message."""
         if not self.gpus:
-            return "no GPU found by nvidia-smi"
+            return "no GPU found"
         driver = f" (driver {self.gpus[0].driver})" if self.gpus[0].driver else ""
         return f"nvidia-smi sees {', '.join(gpu.name for gpu in self.gpus)}{driver}"
 

@@ -96,15 +96,15 @@ def sign_flips(differences: ArrayLike) -> list[float]:
     if len(x) <= EXACT_ITEMS:
         return [float((np.abs(_all_sign_sums(x[:, j])) >= observed[j]).mean()) for j in range(x.shape[1])]
     sums, step = (_by_tables, 5000) if x.shape[1] <= LOOKED_UP else (_by_products, 1000)  # stay in a core's cache
-    drawn = _patterns(len(x))
+    drawn = _patterns(len(x), DRAWS)
     hits = sum((np.abs(sums(x, drawn[:, i : i + step])) >= observed[:, None]).sum(1) for i in range(0, DRAWS, step))
     return [float((hit + 1) / (DRAWS + 1)) for hit in hits]
 
 
 @lru_cache(maxsize=4)
-def _patterns(n: int) -> NDArray[np.uint8]:
+def _patterns(n: int, draws: int) -> NDArray[np.uint8]:
     """Sign patterns of ``n`` items [n / 8, draws], eight items a byte: the same for all comparisons of as many."""
-    return np.random.default_rng(n).integers(0, 256, (-(-n // 8), DRAWS), dtype=np.uint8)
+    return np.random.default_rng(n).integers(0, 256, (-(-n // 8), draws), dtype=np.uint8)
 
 
 def _by_tables(x: Float, patterns: NDArray[np.uint8]) -> Float:
