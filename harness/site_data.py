@@ -90,14 +90,11 @@ def _document(head: Mapping[str, object], lists: Sequence[Table]) -> str:
 
 def _objects(table: Table) -> str:
     """The lines as a list of JSON objects, laid out as by ``indent=0``, for which `json` has no fast way."""
-    columns = table.columns
-    found = ["{\n" + _members(dict(zip(columns, line, strict=True))) + "\n}" for line in table.lines]
-    return "[\n" + ",\n".join(found) + "\n]" if found else "[]"
-
-
-def _members(flat: Mapping[str, tables.Value]) -> str:
-    """The members of an object of plain values, one a line."""
-    return _FLAT.encode(flat)[1:-1]
+    if not table.lines:
+        return "[]"
+    text = _FLAT.encode([dict(zip(table.columns, line, strict=True)) for line in table.lines])
+    # A line break stands for itself between values alone: in a text it is escaped.
+    return "[\n{\n" + text[2:-2].replace("},\n{", "\n},\n{\n") + "\n}\n]"
 
 
 _FLAT = json.JSONEncoder(allow_nan=False, separators=(",\n", ": "))
