@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from harness.blas import one_thread
 from harness.stats_intervals import LEVEL, Float, detectable, difference_interval, finite, padded
 
 EXACT_ITEMS = 20  # up to here all 2^n sign patterns are enumerated
@@ -97,7 +99,8 @@ def sign_flips(differences: ArrayLike) -> list[float]:
         return [float((np.abs(_all_sign_sums(x[:, j])) >= observed[j]).mean()) for j in range(x.shape[1])]
     sums, step = (_by_tables, 5000) if x.shape[1] <= LOOKED_UP else (_by_products, 1000)  # stay in a core's cache
     drawn = _patterns(len(x), DRAWS)
-    hits = sum((np.abs(sums(x, drawn[:, i : i + step])) >= observed[:, None]).sum(1) for i in range(0, DRAWS, step))
+    with nullcontext() if sums is _by_tables else one_thread():  # the products are small
+        hits = sum((np.abs(sums(x, drawn[:, i : i + step])) >= observed[:, None]).sum(1) for i in range(0, DRAWS, step))
     return [float((hit + 1) / (DRAWS + 1)) for hit in hits]
 
 
