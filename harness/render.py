@@ -13,12 +13,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness import site_cells, site_data, site_text
+from harness.forked import available, spread
 from harness.media import MediaMaker, MediaProblem
 from harness.site_check import SiteCheck, check_site, total_bytes
 from harness.site_media import site_media
@@ -47,6 +49,7 @@ LEVEL_WORDS = {
 COMMENT = re.compile(rb"(?m)^ *//.*\n")
 BLANK = re.compile(r"\n\s+")
 MediaChoice = Literal["all", "none"]
+MANY_PAGES = 100  # from which on they are written by as many processes as there are cores
 
 
 @dataclass(frozen=True)
@@ -94,10 +97,7 @@ def publish(submissions: Sequence[Path], masters: Path | None, out: Path, media:
         previews = site_media(model, maker, wanted=media == "all")
         with uncollected():
             found = Pages(model, previews, refused)
-            _write_pages(folder, found)
-            for path, text in found.scripts.items():
-                _write(folder / path, text)
-            _write_data(folder, model, found.findings)
+            _write_pages(folder, found, partial(_write_beside, folder, model, found))
             _write_manifest(folder)
             check = _checked(folder)
         report = _report(folder, out, (model, refused), maker, check)
@@ -162,14 +162,28 @@ def _files(paths: Sequence[Path]) -> list[Path]:
     return sorted(dict.fromkeys(found))
 
 
-def _write_pages(folder: Path, found: Iterable[Page]) -> None:
+def _write_pages(folder: Path, found: Iterable[Page], beside: Callable[[], None]) -> None:
+    """Write every page, and ``beside`` them what is no page; on more cores where that is worth the while."""
     with importlib.resources.as_file(importlib.resources.files("harness.theme")) as theme:
         assets = {name: _write_asset(folder, name, [theme / part for part in parts]) for name, parts in ASSETS.items()}
-        jinja = environment(theme)
-        for page in found:
+        jinja, pages = environment(theme), list(found)
+        for path in {(folder / page.path).parent for page in pages}:
+            path.mkdir(parents=True, exist_ok=True)
+        for template in {page.template for page in pages}:
+            jinja.get_template(template)  # once, and not in every process
+
+        def write(page: Page) -> None:
             shared: dict[str, Any] = {"root": page.root, "assets": assets, "here": page.path}
             text = jinja.get_template(page.template).render(**page.context, **shared)
             _write(folder / page.path, _compact(text))
+
+        spread(pages, write, beside, available() if len(pages) >= MANY_PAGES else 1)
+
+
+def _write_beside(folder: Path, model: SiteModel, found: Pages) -> None:
+    for path, text in found.scripts.items():
+        _write(folder / path, text)
+    _write_data(folder, model, found.findings)
 
 
 def _compact(text: str) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from harness import site_any_pair, site_compare, site_map
@@ -35,7 +35,12 @@ class Page:
 
     path: str
     template: str
-    context: Mapping[str, Any]
+    make: Callable[[], Mapping[str, Any]]
+
+    @property
+    def context(self) -> Mapping[str, Any]:
+        """What the template is given, computed when it is asked for."""
+        return self.make()
 
     @property
     def root(self) -> str:
@@ -51,54 +56,52 @@ class Pages:
 
     def __iter__(self) -> Iterator[Page]:
         """Every page, in the order they are written."""
+        shared = self._shared
         for page in self._all():
-            yield Page(page.path, page.template, {**self._shared, **page.context})
+            yield replace(page, make=partial(_joined, shared, page.make))
 
     def _all(self) -> Iterator[Page]:
-        model = self._model
-        yield Page("index.html", "board.html", {**board_context(model, model.boards[0], self._media), "title": ""})
+        model, media = self._model, self._media
+        yield Page("index.html", "board.html", lambda: {**board_context(model, model.boards[0], media), "title": ""})
         for board in model.boards:
             yield from self._of_board(board)
         for variant in model.variants:
-            context = variant_context(variant, self._media, self._around)
-            yield Page(f"variants/{stem(variant.variant.label)}.html", "variant.html", context)
+            path = f"variants/{stem(variant.variant.label)}.html"
+            yield Page(path, "variant.html", partial(variant_context, variant, media, self._around))
         for item in model.items:
             path = f"items/{stem(item.board.suite.label)}/{item.item.slug}.html"
-            yield Page(path, "item.html", item_context(item, self._media))
+            yield Page(path, "item.html", partial(item_context, item, media))
         for metric in model.metrics:
-            yield Page(f"metrics/{stem(metric.metric.label)}.html", "metric.html", metric_context(model, metric))
+            path = f"metrics/{stem(metric.metric.label)}.html"
+            yield Page(path, "metric.html", partial(metric_context, model, metric))
         runs = run_pages(model.submissions)
         for run in runs:
-            yield Page(run.path, "run.html", run_context(run))
-        yield Page("changes.html", "changes.html", {"title": "What is new", "runs": runs})
-        yield Page("feed.xml", "feed.xml", feed_context(runs))
-        yield Page("404.html", "404.html", {})
-        yield Page("method.html", "method.html", {"title": "Method", "board": model.boards[0]})
-        rules = demands()
-        yield Page(
-            "contribute.html",
-            "contribute.html",
-            {"title": "Contribute", "board": model.boards[0], "rules": rules, "refused": self._refused},
-        )
+            yield Page(run.path, "run.html", partial(run_context, run))
+        yield Page("changes.html", "changes.html", lambda: {"title": "What is new", "runs": runs})
+        yield Page("feed.xml", "feed.xml", lambda: feed_context(runs))
+        yield Page("404.html", "404.html", dict)
+        first = model.boards[0]
+        yield Page("method.html", "method.html", lambda: {"title": "Method", "board": first})
+        told = {"title": "Contribute", "board": first, "rules": demands(), "refused": self._refused}
+        yield Page("contribute.html", "contribute.html", lambda: told)
 
     def _of_board(self, board: Board) -> Iterator[Page]:
         model, name = self._model, stem(board.suite.label)
-        yield Page(order_path(board, ""), "board.html", board_context(model, board, self._media))
+        yield Page(order_path(board, ""), "board.html", partial(board_context, model, board, self._media))
         for order, context in sorted_contexts(board):
-            yield Page(order_path(board, order.key), "board.html", context)
-        yield Page(f"items/{name}/index.html", "items.html", items_context(model, board))
+            yield Page(order_path(board, order.key), "board.html", partial(dict, context))
+        yield Page(f"items/{name}/index.html", "items.html", partial(items_context, model, board))
         for found in self._maps.get(board.suite.label, ()):
-            yield Page(found.path, "map.html", found.context)
+            yield Page(found.path, "map.html", partial(dict, found.context))
         if (views := self._ablations.get(board.suite.label)) is not None:
-            yield Page(ablation_path(board), "ablation.html", ablation_context(board, views))
+            yield Page(ablation_path(board), "ablation.html", partial(ablation_context, board, views))
         if (pairs := self._comparisons.get(board.suite.label)) is not None:
-            yield Page(site_compare.index_path(board), "compares.html", site_compare.index_context(pairs))
+            yield Page(site_compare.index_path(board), "compares.html", partial(site_compare.index_context, pairs))
             for pair in pairs.pairs:
                 path = site_compare.pair_path(board, pair.a, pair.b)
-                yield Page(path, "compare.html", site_compare.pair_context(pairs, pair))
-            chosen = self._any_pairs[board.suite.label]
-            context = {"title": "Any two variants", "board": board, "script": chosen.script}
-            yield Page(site_any_pair.any_path(board), "any.html", context)
+                yield Page(path, "compare.html", partial(site_compare.pair_context, pairs, pair))
+            chosen = {"title": "Any two variants", "board": board, "script": self._any_pairs[board.suite.label].script}
+            yield Page(site_any_pair.any_path(board), "any.html", partial(dict, chosen))
 
     def _around(self, entry: Entry) -> Around:
         label = entry.board.suite.label
@@ -157,6 +160,10 @@ class Pages:
     @cached_property
     def _maps(self) -> Mapping[str, list[site_map.Map]]:
         return _by_suite(self._model, lambda board, mine: list(site_map.maps(board, mine)))
+
+
+def _joined(shared: Mapping[str, Any], make: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+    return {**shared, **make()}
 
 
 def _by_suite(model: SiteModel, make: Callable[[Board, Sequence[Submission]], T | None]) -> dict[str, T]:

@@ -187,6 +187,17 @@ def test_same_inputs_give_the_same_bytes(site: Site, tmp_path: Path) -> None:
     assert digests(tmp_path / "again") == digests(site.folder)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are copied on Linux alone")
+def test_several_processes_write_the_same_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    published, out = numbers_only(tmp_path, looks=3, items=4)
+    publish([published], None, out, "none")
+    alone = digests(out)
+    monkeypatch.setattr("harness.render.MANY_PAGES", 1)
+    monkeypatch.setattr("harness.render.available", lambda: 3)
+    publish([published], None, out, "none")
+    assert digests(out) == alone
+
+
 def test_place_of_the_files_changes_nothing(site: Site, tmp_path: Path) -> None:
     for index, path in enumerate(sorted(site.published.rglob("*.json"))):
         target = tmp_path / f"{9 - index}" / path.parent.name / path.name
