@@ -4,8 +4,8 @@
 
 Prints a Markdown table of processor seconds: reading and validating the result files, everything that is computed from
 them (intervals, ranks, comparisons, maps), the rendering of all pages; and at last, of seconds of the clock, all that
-`harness publish` does, on as many cores as there are. A busy machine takes more of both. Ends with 1 where the whole takes
-more than 10.
+`harness publish` does, on as many cores as there are. A busy machine takes more of both. Ends with 1 where the whole
+takes more than 10.
 """
 
 from __future__ import annotations
