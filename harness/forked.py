@@ -33,8 +33,9 @@ def spread(work: Sequence[T], do: Callable[[T], None], first: Callable[[], None]
             do(each)
         return
     tickets = _queue(len(work))
-    copies = [_copy(tickets, work, do) for _ in range(processes - 1)]
+    copies: list[tuple[int, int]] = []
     try:
+        copies.extend(_copy(tickets, work, do) for _ in range(processes - 1))  # one by one: each that is made is ended
         first()
         for each in _taken(tickets, work):
             do(each)

@@ -8,7 +8,7 @@ import re
 import reprlib
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,9 +95,7 @@ class Node:
 
     def items(self) -> Iterator[Node]:
         """The elements of a list."""
-        if not isinstance(self.value, list):
-            raise self.wrong(f"must be a list, not {_kind(self.value)}")
-        return (Node(value, self, index) for index, value in enumerate(self.value))
+        return (Node(value, self, index) for index, value in enumerate(self.sequence()))
 
     def members(self) -> Iterator[tuple[str, Node]]:
         """The members of an object, in the order of the document. Their names are as clean as any text."""
@@ -113,6 +111,12 @@ class Node:
         """An object."""
         if not isinstance(self.value, dict):
             raise self.wrong(f"must be an object, not {_kind(self.value)}")
+        return self.value
+
+    def sequence(self) -> Sequence[Any]:
+        """A list."""
+        if not isinstance(self.value, list):
+            raise self.wrong(f"must be a list, not {_kind(self.value)}")
         return self.value
 
     def only(self, names: Iterable[str]) -> Node:
@@ -165,11 +169,9 @@ class Node:
 
     def maybe_numbers(self) -> tuple[float | None, ...]:
         """A list of finite numbers and nulls."""
-        if not isinstance(self.value, list):
-            raise self.wrong(f"must be a list, not {_kind(self.value)}")
         return tuple(
             value if type(value) is float and math.isfinite(value) else Node(value, self, index).maybe_number()
-            for index, value in enumerate(self.value)
+            for index, value in enumerate(self.sequence())
         )
 
     def boolean(self) -> bool:

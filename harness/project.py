@@ -8,7 +8,7 @@ workers = 2                      # of `harness run` alone
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,15 +96,12 @@ def flags(param: click.Parameter) -> list[str]:
 
 def from_project(context: click.Context) -> tuple[str, ...]:
     """What a command has from the file, as words that would say the same on the command line."""
-    return tuple(
-        word
-        for param in context.command.params
-        if is_from_file(context, param)
-        for value in _each(context.params[str(param.name)])
-        for word in (
-            [f"--{flags(param)[0]}"] if value is True else [] if value is False else [f"--{flags(param)[0]}={value}"]
-        )
-    )
+    words = []
+    for param in context.command.params:
+        if is_from_file(context, param):
+            value = context.params[str(param.name)]
+            words += [_word(flags(param)[0], each) for each in (value if isinstance(value, tuple) else (value,))]
+    return tuple(filter(None, words))
 
 
 def is_from_file(context: click.Context, param: click.Parameter) -> bool:
@@ -113,8 +110,9 @@ def is_from_file(context: click.Context, param: click.Parameter) -> bool:
     return source is not None and source.name == "DEFAULT_MAP"
 
 
-def _each(value: Any) -> Sequence[Any]:
-    return value if isinstance(value, tuple | list) else (value,)
+def _word(flag: str, value: object) -> str:
+    """An option as it is typed; empty for a flag that is not set."""
+    return f"--{flag}" if value is True else f"--{flag}={value}" if value is not False else ""
 
 
 def _bad(path: Path, why: str) -> UsageError:

@@ -167,8 +167,6 @@ def _write_pages(folder: Path, found: Iterable[Page], beside: Callable[[], None]
     with importlib.resources.as_file(importlib.resources.files("harness.theme")) as theme:
         assets = {name: _write_asset(folder, name, [theme / part for part in parts]) for name, parts in ASSETS.items()}
         jinja, pages = environment(theme), list(found)
-        for path in {(folder / page.path).parent for page in pages}:
-            path.mkdir(parents=True, exist_ok=True)
         for template in {page.template for page in pages}:
             jinja.get_template(template)  # once, and not in every process
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
@@ -97,10 +97,11 @@ def sign_flips(differences: ArrayLike) -> list[float]:
     observed = np.abs(x.sum(0)) * TOLERANCE - np.abs(x).sum(0) * ROUNDING
     if len(x) <= EXACT_ITEMS:
         return [float((np.abs(_all_sign_sums(x[:, j])) >= observed[j]).mean()) for j in range(x.shape[1])]
-    sums, step = (_by_tables, 5000) if x.shape[1] <= LOOKED_UP else (_by_products, 1000)  # stay in a core's cache
+    looked_up = x.shape[1] <= LOOKED_UP
+    sums, step = (_by_tables(x), 5000) if looked_up else (_by_products(x), 1000)  # stay in a core's cache
     drawn = _patterns(len(x), DRAWS)
-    with nullcontext() if sums is _by_tables else one_thread():  # the products are small
-        hits = sum((np.abs(sums(x, drawn[:, i : i + step])) >= observed[:, None]).sum(1) for i in range(0, DRAWS, step))
+    with nullcontext() if looked_up else one_thread():  # the products are small
+        hits = sum((np.abs(sums(drawn[:, i : i + step])) >= observed[:, None]).sum(1) for i in range(0, DRAWS, step))
     return [float((hit + 1) / (DRAWS + 1)) for hit in hits]
 
 
@@ -110,27 +111,35 @@ def _patterns(n: int, draws: int) -> NDArray[np.uint8]:
     return np.random.default_rng(n).integers(0, 256, (-(-n // 8), draws), dtype=np.uint8)
 
 
-def _by_tables(x: Float, patterns: NDArray[np.uint8]) -> Float:
-    """The sums [k, draws] of ``x`` [n, k] under patterns [n / 8, draws], 1 for plus and 0 for minus.
+def _by_tables(x: Float) -> Callable[[NDArray[np.uint8]], Float]:
+    """From patterns [n / 8, draws], the sums [k, draws] of ``x`` [n, k] under them, 1 for plus and 0 for minus.
 
     Every eight rows of a column have a table of their sums under all 256 patterns of a byte.
     """
-    groups = len(patterns)
+    groups = -(-len(x) // 8)
     filled = np.zeros((8 * groups, x.shape[1]))
     filled[: len(x)] = x
     signs = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1) * 2.0 - 1
     tables = np.ascontiguousarray((signs @ filled.reshape(groups, 8, -1)).transpose(2, 0, 1))
-    sums = np.zeros((x.shape[1], patterns.shape[1]))
-    for row, column in enumerate(tables):
-        for table, pattern in zip(column, patterns, strict=True):
-            sums[row] += table.take(pattern)
+
+    def sums(patterns: NDArray[np.uint8]) -> Float:
+        total = np.zeros((len(tables), patterns.shape[1]))
+        for row, column in enumerate(tables):
+            for table, pattern in zip(column, patterns, strict=True):
+                total[row] += table.take(pattern)
+        return total
+
     return sums
 
 
-def _by_products(x: Float, patterns: NDArray[np.uint8]) -> Float:
+def _by_products(x: Float) -> Callable[[NDArray[np.uint8]], Float]:
     """The same for many columns, where a product of matrices is faster than tables."""
-    signs = np.unpackbits(patterns.reshape(len(patterns), 1, -1), axis=1, count=8).reshape(-1, patterns.shape[1])
-    sums: Float = x.T @ (signs[: len(x)] * 2.0 - 1)
+
+    def sums(patterns: NDArray[np.uint8]) -> Float:
+        signs = np.unpackbits(patterns.reshape(len(patterns), 1, -1), axis=1, count=8).reshape(-1, patterns.shape[1])
+        total: Float = x.T @ (signs[: len(x)] * 2.0 - 1)
+        return total
+
     return sums
 
 
